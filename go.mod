@@ -1,0 +1,3 @@
+module github.com/fleetdrop/fleetdrop
+
+go 1.26
