@@ -23,6 +23,7 @@ var formats = []struct {
 	name  string
 	write func(io.Writer, *Report, Options) error
 }{
+	{"table", writeTable},
 	{"json", writeJSON},
 	{"ndjson", writeNDJSON},
 	{"csv", writeCSV},
