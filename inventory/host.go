@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// A Host is one host of the fleet. Load fills in what the inventory says of it, Resolve
-// what ssh_config adds.
+// A Host is one host of the fleet.
 type Host struct {
 	Name   string   // as the inventory calls it; reports and --limit use this name
 	Groups []string // sorted, without duplicates
@@ -59,16 +58,19 @@ type Endpoint struct {
 // Address is the endpoint as people write it: "10.0.0.17:22", "[2001:db8::1]:22".
 func (e *Endpoint) Address() string { return joinHostPort(e.Hostname, e.Port) }
 
+// argument is the File of what the command line names.
+const argument = "argument"
+
 // An Origin is a line of a file, or of the command line (File is then "argument" and
 // Line its number).
 type Origin struct {
 	File string
-	Line int
+	Line int // 0: the whole file
 }
 
 func (o Origin) String() string {
-	if o.File == "" {
-		return ""
+	if o.Line == 0 {
+		return o.File
 	}
 	return fmt.Sprintf("%s:%d", o.File, o.Line)
 }

@@ -1,0 +1,95 @@
+package inventory
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+// An Error is one thing wrong with the inventory: where, what, and what to do about it.
+// Load and Explain return all of them together, joined; each is found with errors.As or
+// by errors.Join's Unwrap() []error.
+type Error struct {
+	Origin         // Line is 0 where the whole file or a flag is meant
+	Column  int    // counts bytes from 1; 0: the whole line
+	Message string // one clause, safe to print: foreign text in it is quoted
+	Hint    string // the next step; may be empty
+}
+
+func (e *Error) Error() string {
+	text := e.Origin.String()
+	if e.Column > 0 {
+		text += ":" + strconv.Itoa(e.Column)
+	}
+	if text != "" {
+		text += ": "
+	}
+	text += e.Message
+	if e.Hint != "" {
+		text += "; " + e.Hint
+	}
+	return text
+}
+
+// maxErrors is how many errors are worth reading at once.
+const maxErrors = 20
+
+// problems gathers what is wrong.
+type problems struct {
+	errors   []*Error
+	warnings []*Error
+	places   []string // files in the order they were given
+}
+
+func (p *problems) fail(e *Error) { p.errors = append(p.errors, e) }
+
+func (p *problems) warn(e *Error) { p.warnings = append(p.warnings, e) }
+
+// err joins the errors, those of one file by line.
+func (p *problems) err() error {
+	if len(p.errors) == 0 {
+		return nil
+	}
+	p.sort(p.errors)
+	all := p.errors
+	var joined []error
+	for _, e := range all[:min(len(all), maxErrors)] {
+		joined = append(joined, e)
+	}
+	if more := len(all) - len(joined); more > 0 {
+		joined = append(joined, &Error{Message: fmt.Sprintf("and %d more", more)})
+	}
+	return errors.Join(joined...)
+}
+
+func (p *problems) sort(list []*Error) {
+	slices.SortStableFunc(list, func(a, b *Error) int {
+		return cmp.Or(
+			cmp.Compare(p.place(a.File), p.place(b.File)),
+			cmp.Compare(a.Line, b.Line),
+			cmp.Compare(a.Column, b.Column))
+	})
+}
+
+func (p *problems) place(file string) int {
+	if i := slices.Index(p.places, file); i >= 0 {
+		return i
+	}
+	return len(p.places)
+}
+
+// quote makes foreign text fit for a message: escaped, and not endless.
+func quote(s string) string {
+	const most = 80
+	if len(s) > most {
+		cut := most
+		for cut > 0 && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		return strconv.Quote(s[:cut]) + "…"
+	}
+	return strconv.Quote(s)
+}
