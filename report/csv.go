@@ -125,7 +125,7 @@ func csvRow(h *Host, f *Finding) []string {
 // cell is a text as a spreadsheet shows it and never runs it: no formula, no control
 // character, one line.
 func cell(text string) string {
-	text = visible(text)
+	text = Visible(text)
 	if text != "" && strings.ContainsRune("=+-@", rune(text[0])) {
 		return "'" + text
 	}

@@ -674,7 +674,7 @@ func widths(columns []column, rows [][]string) []int {
 	for i, c := range columns {
 		all[i] = text.StringWidth(c.title)
 		for _, row := range rows {
-			all[i] = max(all[i], text.StringWidth(visible(row[i])))
+			all[i] = max(all[i], text.StringWidth(Visible(row[i])))
 		}
 		if c.most > 0 {
 			all[i] = min(all[i], max(c.most, text.StringWidth(c.title)))
@@ -817,7 +817,7 @@ const maxShown = 400
 
 // show makes a text from a host safe for a terminal, in at most that many columns.
 func (p *page) show(s string, columns int) string {
-	return text.Snip(visible(s), columns, "~")
+	return text.Snip(Visible(s), columns, "~")
 }
 
 // A color is the parameters of an SGR sequence.

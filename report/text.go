@@ -38,10 +38,10 @@ func clean(text string, most int) string {
 	return b.String()
 }
 
-// visible writes out what a terminal, or a reader's eye, could take for something else:
+// Visible writes out what a terminal, or a reader's eye, could take for something else:
 // control characters (C0, DEL, C1), marks that turn the direction of writing, characters
 // without a width, invalid UTF-8. Every sink but JSON uses it.
-func visible(text string) string {
+func Visible(text string) string {
 	if !strings.ContainsFunc(text, hidden) && utf8.ValidString(text) {
 		return text
 	}
