@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fleetdrop/fleetdrop/inventory"
+	"github.com/fleetdrop/fleetdrop/probe"
+	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/report"
+	"github.com/fleetdrop/fleetdrop/report/run"
+)
+
+// gates are the flags that fail a scan.
+type gates struct{ report.Gates }
+
+func (g *gates) flags(f *pflag.FlagSet) {
+	f.Var(&g.FailOn, "fail-on", "exit 1 if there is an at-risk finding of this severity or above")
+	f.Var(&g.FailOnLoss, "fail-on-loss", "exit 1 if a host loses packets now, at this severity or above")
+	f.Var(&g.MaxFailed, "max-failed", "exit 3 only if more hosts than this were not scanned to the end")
+}
+
+func someCaptures(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return fmt.Errorf("%s needs a capture: a file, a folder of them, or - for the standard input", cmd.Name())
+	}
+	return nil
+}
+
+func newAnalyze(c *console) *cobra.Command {
+	var (
+		ch  chosen
+		g   gates
+		out output
+	)
+	cmd := &cobra.Command{
+		Use:   "analyze CAPTURE...",
+		Short: "Judge saved captures, or what the script printed",
+		Long: `Judge captures: what "fleetdrop script | sh" printed on a host, or what a scan with
+--keep-captures saved. "-" is the standard input, a folder stands for the captures in it.`,
+		Example: `  fleetdrop script | sh | fleetdrop analyze -
+  ansible all -m script -a probe.sh --tree captures/ && fleetdrop analyze captures/`,
+		Args: someCaptures,
+		RunE: func(_ *cobra.Command, args []string) error {
+			rules, err := ch.rules()
+			if err != nil {
+				return err
+			}
+			captures, err := loadCaptures(c, args)
+			if err != nil {
+				return err
+			}
+			sinks, err := out.open(c)
+			if err != nil {
+				return err
+			}
+			started := time.Now()
+			head := headOf(started)
+			hosts := make([]report.Host, len(captures))
+			for i, s := range captures {
+				h := inventory.Host{Name: s.name(), Origin: inventory.Origin{File: s.path}}
+				hosts[i] = judged(h, s.capture, rules)
+				if s.partial {
+					hosts[i] = hosts[i].Partial(report.Error{
+						Code: "partial", Stage: "script", Message: probe.ErrIncomplete.Error(),
+						Hint: "run the script again, and let it come to its end",
+					})
+				}
+				head.Run.Window = max(head.Run.Window, probe.NewSnapshot(s.capture).Over().Seconds())
+				head.Run.Inventory = append(head.Run.Inventory, s.path)
+			}
+			head.Run.Duration = time.Since(started).Seconds()
+			return out.finish(c, sinks, report.New(head, report.Rules(rules), hosts, g.Gates))
+		},
+	}
+	ch.flags(cmd.Flags())
+	g.flags(cmd.Flags())
+	out.flags(cmd.Flags())
+	return cmd
+}
+
+// judged is the host that a capture is of.
+func judged(h inventory.Host, capture *probe.Capture, rules []*drop.Rule) report.Host {
+	s := probe.NewSnapshot(capture)
+	return report.Scanned(h, s, rules, drop.Judge(rules, nil, s))
+}
+
+// headOf begins the report of a run that starts now.
+func headOf(started time.Time) report.Head {
+	return report.Head{
+		Tool: report.Tool{Name: "fleetdrop", Version: version},
+		Run:  report.Run{ID: run.NewID(started), Started: started.UTC().Truncate(time.Second)},
+	}
+}
+
+// finish writes the reports and ends with the report's exit code.
+func (o *output) finish(c *console, sinks []*sink, r *report.Report) error {
+	code := r.Status.ExitCode
+	if err := o.write(c, sinks, r); err != nil {
+		fmt.Fprintln(c.stderr, "fleetdrop:", err)
+		code = report.Exit(code, report.ExitUsage)
+	}
+	if code == report.ExitDone {
+		return nil
+	}
+	return exitCode(code)
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestImports holds the rooms of the house to their doors: data flows one way.
+func TestImports(t *testing.T) {
+	const module = "github.com/fleetdrop/fleetdrop/"
+	allowed := map[string][]string{
+		"inventory":           {},
+		"probe":               {},
+		"probe/kernel":        {"probe"},
+		"probe/drop":          {"probe", "probe/kernel"},
+		"probe/remote":        {"probe", "inventory"},
+		"probe/remote/replay": {"probe", "probe/remote"},
+		"report":              {"probe", "probe/kernel", "probe/drop", "inventory"},
+		"report/run":          {"report", "inventory"},
+		"testdata":            {"probe"},
+		"testdata/convert":    {"probe", "probe/kernel", "probe/drop", "testdata"},
+		"cmd/fleetdrop":       {"inventory", "probe", "probe/kernel", "probe/drop", "probe/remote", "probe/remote/replay", "report", "report/run", "testdata"},
+	}
+	list := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...", "./testdata/...")
+	list.Dir = "../.."
+	out, err := list.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		room := strings.TrimPrefix(words[0], module)
+		doors, known := allowed[room]
+		if !known {
+			t.Errorf("%s is a room that the design does not know", room)
+		}
+		for _, imported := range words[1:] {
+			if door, ours := strings.CutPrefix(imported, module); ours && !slices.Contains(doors, door) {
+				t.Errorf("%s imports %s", room, door)
+			}
+		}
+	}
+}

@@ -1,0 +1,8 @@
+// Fleetdrop finds where the hosts of a fleet lose packets.
+package main
+
+import "os"
+
+func main() {
+	os.Exit(fleetdrop(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/report"
+)
+
+// output is where reports go, and how.
+type output struct {
+	format, path string
+	reports      []string // FORMAT=PATH
+	top          int
+	severity     severityFlag
+	color        string
+	quiet        bool
+	verbose      bool
+}
+
+func (o *output) flags(f *pflag.FlagSet) {
+	formats := strings.Join(report.Formats(), ", ")
+	f.StringVarP(&o.format, "format", "f", report.Formats()[0], "what to print: "+formats)
+	f.StringVarP(&o.path, "output", "o", "-", "print to this file")
+	f.StringArrayVar(&o.reports, "report", nil, "write another report, `FORMAT=PATH`; may be given again")
+	f.IntVar(&o.top, "top", 20, "how many hosts to list and describe")
+	f.VarP(&o.severity, "severity", "s", "the least severity that is shown")
+	f.StringVar(&o.color, "color", "auto", "auto, always or never")
+	f.BoolVarP(&o.quiet, "quiet", "q", false, "print no progress and no hints")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show all evidence, and what was not checked on each host")
+}
+
+// A severityFlag is a flag that takes a severity.
+type severityFlag struct{ drop.Severity }
+
+func (s *severityFlag) Set(name string) (err error) {
+	s.Severity, err = drop.ParseSeverity(name)
+	return err
+}
+
+func (s *severityFlag) Type() string { return "severity" }
+
+// A sink is one report to write.
+type sink struct {
+	format string
+	path   string // for messages
+	file   *os.File
+	temp   bool // the file is renamed to path when it is whole
+	out    io.Writer
+}
+
+// open opens everything that will be written, before any host is contacted.
+func (o *output) open(c *console) (sinks []*sink, _ error) {
+	if o.top < 0 {
+		return nil, fmt.Errorf("--top %d: want 0 or more", o.top)
+	}
+	if o.color != "auto" && o.color != "always" && o.color != "never" {
+		return nil, fmt.Errorf("--color %s: want auto, always or never", o.color)
+	}
+	wanted := [][2]string{{o.format, o.path}}
+	for _, r := range o.reports {
+		format, path, ok := strings.Cut(r, "=")
+		if !ok || path == "" {
+			return nil, fmt.Errorf("--report %s: want FORMAT=PATH, such as html=fleet.html", r)
+		}
+		wanted = append(wanted, [2]string{format, path})
+	}
+	for _, w := range wanted {
+		if err := report.CheckFormat(w[0]); err != nil {
+			return nil, errors.Join(err, discard(sinks))
+		}
+		s, err := openSink(c, w[0], w[1])
+		if err != nil {
+			return nil, errors.Join(err, discard(sinks))
+		}
+		sinks = append(sinks, s)
+	}
+	return sinks, nil
+}
+
+// openSink opens one. A regular file is made beside its place, so that nobody ever sees
+// half of a report, and an old one stays until the new one is whole.
+func openSink(c *console, format, path string) (*sink, error) {
+	if path == "-" {
+		return &sink{format: format, path: "stdout", out: c.stdout}, nil
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		if info.IsDir() {
+			return nil, fmt.Errorf("%s is a folder: name a file for the %s report", path, format)
+		}
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		return &sink{format: format, path: path, file: file, out: file}, err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the %s report: %w", format, err)
+	}
+	return &sink{format: format, path: path, file: file, temp: true, out: file}, nil
+}
+
+// write writes all reports. One that fails does not keep the others from being written.
+func (o *output) write(c *console, sinks []*sink, r *report.Report) (failed error) {
+	for _, s := range sinks {
+		options := report.Options{Top: o.top, Severity: o.severity.Severity, Verbose: o.verbose, Color: o.color == "always"}
+		if s.file == nil {
+			options.Width, options.Color = c.terminal(o.color)
+		}
+		if err := s.write(r, options); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s: the %s report could not be written: %w", s.path, s.format, err))
+		}
+	}
+	return failed
+}
+
+func (s *sink) write(r *report.Report, options report.Options) error {
+	err := report.Write(s.out, s.format, r, options)
+	if s.file == nil {
+		return err
+	}
+	if s.temp {
+		err = errors.Join(err, s.file.Chmod(0o644), s.file.Sync())
+	}
+	if err = errors.Join(err, s.file.Close()); !s.temp {
+		return err
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(s.file.Name()))
+	}
+	return os.Rename(s.file.Name(), s.path)
+}
+
+// discard takes back what open opened.
+func discard(sinks []*sink) (err error) {
+	for _, s := range sinks {
+		if s.file != nil {
+			err = errors.Join(err, s.file.Close())
+		}
+		if s.temp {
+			err = errors.Join(err, os.Remove(s.file.Name()))
+		}
+	}
+	return err
+}
+
+// terminal says how wide the standard output is, 0 if it is no terminal, and whether it
+// is coloured: the flag decides, then NO_COLOR, then whether it is a terminal.
+func (c *console) terminal(color string) (width int, colored bool) {
+	file, ok := c.stdout.(*os.File)
+	tty := ok && term.IsTerminal(int(file.Fd()))
+	if tty {
+		width, _, _ = term.GetSize(int(file.Fd()))
+	}
+	switch {
+	case color != "auto":
+		return width, color == "always"
+	case os.Getenv("NO_COLOR") != "":
+		return width, false
+	}
+	return width, tty && os.Getenv("TERM") != "dumb"
+}

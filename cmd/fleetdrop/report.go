@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fleetdrop/fleetdrop/report/run"
+)
+
+var errNoRun = errors.New("--runs none keeps no run: name a folder")
+
+func newReport(c *console) *cobra.Command {
+	var (
+		g    gates
+		out  output
+		runs string
+	)
+	cmd := &cobra.Command{
+		Use:   "report [RUN]",
+		Short: "Write the report of a saved run again, in any format",
+		Long: `Write the report of a saved run again, in any format. RUN is a path, the name of a run or
+the beginning of it, or "latest", which is the default.`,
+		Example: `  fleetdrop report
+  fleetdrop report 2026-11-22T09 -f json`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir, err := runsDir(runs)
+			if err != nil {
+				return err
+			}
+			if dir == "" {
+				return errNoRun
+			}
+			name := run.Latest
+			if len(args) == 1 {
+				name = args[0]
+			}
+			saved, err := run.Load(dir, name)
+			if err != nil {
+				return err
+			}
+			sinks, err := out.open(c)
+			if err != nil {
+				return err
+			}
+			return out.finish(c, sinks, saved.Report(g.Gates))
+		},
+	}
+	runsFlag(cmd.Flags(), &runs)
+	g.flags(cmd.Flags())
+	out.flags(cmd.Flags())
+	return cmd
+}
+
+func runsFlag(f *pflag.FlagSet, runs *string) {
+	f.StringVar(runs, "runs", "", "the folder that keeps runs, or none (default $XDG_STATE_HOME/fleetdrop/runs)")
+}
+
+// runsDir is the folder that keeps runs; "" if none is to be kept.
+func runsDir(flag string) (string, error) {
+	switch flag {
+	case "":
+		return run.DefaultDir()
+	case "none":
+		return "", nil
+	}
+	return flag, nil
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// version is set by the linker for a release.
+var version = "0.1.0-dev"
+
+// An exitCode is how a command says what became of it without a word more. It is an error
+// because that is how cobra passes things up.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// A console is what a command reads and writes.
+type console struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+}
+
+// fleetdrop is the whole program: arguments and streams in, the exit code out.
+func fleetdrop(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	root := newRoot(&console{stdin, stdout, stderr})
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(context.Background())
+	var code exitCode
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	}
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintln(stderr, "fleetdrop: "+line)
+	}
+	return 2
+}
+
+func newRoot(c *console) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "fleetdrop",
+		Short: "Find where the hosts of a fleet lose packets",
+		Long: `Fleetdrop connects to a fleet of Linux hosts over SSH, runs one small read-only script on
+each, finds at which point of a packet's way each host loses packets or will, ranks the
+hosts by drop risk, and shows evidence and remedy. Nothing is written on the hosts.`,
+		Example: `  fleetdrop scan web-17                        one host, as "ssh web-17" would reach it
+  fleetdrop scan -i hosts.txt                  a fleet
+  fleetdrop script | sh | fleetdrop analyze -  this machine, without SSH
+  fleetdrop explain rx_missed_errors           what a counter means`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags()) },
+	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; \"%s --help\" lists the flags", err, cmd.CommandPath())
+	})
+	root.AddCommand(
+		newScan(c), newAnalyze(c), newReport(c), newDemo(c),
+		newHosts(c), newScript(c), newFacts(c), newRules(c), newExplain(c), newVersion(c),
+	)
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
+	return root
+}
+
+// fromEnvironment gives each flag that was not on the command line the value of its
+// variable: FLEETDROP_HOST_KEY for --host-key. A list is parted by commas.
+func fromEnvironment(flags *pflag.FlagSet) error {
+	var wrong error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "FLEETDROP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := os.LookupEnv(name)
+		if !ok || f.Changed || f.Name == "help" {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			wrong = errors.Join(wrong, fmt.Errorf("%s: %w", name, err))
+		}
+	})
+	return wrong
+}
+
+// noArgs refuses arguments, and says what the command takes instead.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%q is one argument too many: %s", args[0], cmd.UseLine())
+	}
+	return nil
+}

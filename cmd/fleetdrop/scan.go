@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/fleetdrop/fleetdrop/inventory"
+	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/probe/remote"
+	"github.com/fleetdrop/fleetdrop/report"
+	"github.com/fleetdrop/fleetdrop/report/run"
+)
+
+// load are the flags that say how hard a scan is on the network and on the controller.
+type load struct {
+	rate        rateFlag
+	concurrency int
+	perJump     int
+	window      time.Duration
+	host        time.Duration
+	deadline    time.Duration
+	sudo        string
+	legacy      bool
+	askPassword bool
+}
+
+const maxWindow = 10 * time.Minute
+
+func (l *load) flags(f *pflag.FlagSet) {
+	l.rate = 100
+	f.Var(&l.rate, "rate", "new connections a second; the gentle knob")
+	f.IntVarP(&l.concurrency, "concurrency", "c", 1000, "hosts in flight, those asleep in their window included")
+	f.IntVar(&l.perJump, "per-jump", 8, "handshakes at once through one bastion")
+	f.DurationVar(&l.window, "window", 10*time.Second, "the time between the two samples; 0 takes one sample")
+	f.DurationVar(&l.host, "host-timeout", 60*time.Second, "for one host, on top of the window")
+	f.DurationVar(&l.deadline, "deadline", 0, "end the scan after this time, and report what was gathered")
+	f.StringVar(&l.sudo, "sudo", "none", "none, or auto: sudo -n for dmesg, iptables-save and nft")
+	f.BoolVar(&l.legacy, "legacy-algorithms", false, "accept algorithms that OpenSSH no longer offers")
+	f.BoolVar(&l.askPassword, "ask-password", false, "ask for one password, sent only to hosts whose key is known")
+}
+
+func (l *load) check() error {
+	switch {
+	case l.window < 0 || l.window > maxWindow:
+		return fmt.Errorf("--window %v: want 0 to %v", l.window, maxWindow)
+	case l.concurrency < 1:
+		return fmt.Errorf("--concurrency %d: want 1 or more", l.concurrency)
+	case l.perJump < 1:
+		return fmt.Errorf("--per-jump %d: want 1 or more", l.perJump)
+	case l.host <= 0:
+		return fmt.Errorf("--host-timeout %v: want more than 0", l.host)
+	case l.deadline < 0:
+		return fmt.Errorf("--deadline %v: want 0 (none) or more", l.deadline)
+	case l.sudo != "none" && l.sudo != "auto":
+		return fmt.Errorf("--sudo %s: want none or auto", l.sudo)
+	}
+	return nil
+}
+
+// A scan is what the flags of scan say.
+type scan struct {
+	who
+	load
+	chosen
+	gates
+	output
+	progressMode string
+	runs         string
+	keepCaptures bool
+}
+
+func newScan(c *console) *cobra.Command {
+	var s scan
+	cmd := &cobra.Command{
+		Use:   "scan [-i FILE]... [HOST]...",
+		Short: "Find where hosts lose packets, over SSH",
+		Long: `Connect to hosts over SSH, run one read-only script on each, judge, rank, and save the
+run. HOST is what you would give to ssh. Host keys are checked, always.
+
+Exit codes: 0 done · 1 findings at or above --fail-on or --fail-on-loss · 2 usage or
+inventory: nothing was contacted · 3 more hosts failed than --max-failed allows · 4 no host
+was reached · 130 interrupted: what was gathered is saved and reported.`,
+		Example: `  fleetdrop scan web-17
+  fleetdrop scan -i hosts.txt --report html=fleet.html
+  fleetdrop scan -i hosts.txt -l '@db,!db-03' --window 60s`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			rules, err := s.rules()
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(s.check(), checkProgress(s.progressMode)); err != nil {
+				return err
+			}
+			ctx, abort, stop := interrupts(cmd.Context(), c)
+			defer stop()
+			hosts, err := s.who.load(ctx, c, args)
+			if err != nil {
+				if ctx.Err() != nil {
+					return exitCode(report.ExitInterrupted)
+				}
+				return err
+			}
+			names := slices.Concat(s.inventory, args)
+			return s.run(ctx, c, abort, names, hosts, rules)
+		},
+	}
+	f := cmd.Flags()
+	s.who.flags(f)
+	s.load.flags(f)
+	s.chosen.flags(f)
+	s.gates.flags(f)
+	s.output.flags(f)
+	s.keepFlags(f)
+	return cmd
+}
+
+func (s *scan) keepFlags(f *pflag.FlagSet) {
+	f.StringVar(&s.progressMode, "progress", "auto", "auto, bar, plain or none")
+	runsFlag(f, &s.runs)
+	f.BoolVar(&s.keepCaptures, "keep-captures", false, "save what the hosts said with the run")
+}
+
+// run scans the hosts, and reports.
+func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names []string, hosts []inventory.Host, rules []*drop.Rule) error {
+	fleet := &remote.Fleet{
+		Script: scriptOf(rules), Window: s.window, Sudo: s.sudo == "auto", Version: version,
+		Rate: float64(s.rate), Concurrency: s.concurrency, PerJump: s.perJump,
+		ConnectTimeout: s.connect, HostTimeout: s.host,
+		HostKeys: remote.HostKeyPolicy(s.hostKey), KnownHosts: s.knownHosts,
+		LegacyAlgorithms: s.legacy, Abort: abort,
+	}
+	ask := prompter{c}
+	fleet.Passphrase = ask.passphrase
+	if s.askPassword {
+		fleet.Password = ask.password
+	}
+	sinks, err := s.open(c)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	head := headOf(started)
+	head.Run.Window, head.Run.Inventory = s.window.Seconds(), names
+	keep, err := s.keep(head, rules)
+	if err != nil {
+		return errors.Join(err, discard(sinks))
+	}
+	if s.deadline > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.deadline)
+		defer cancel()
+	}
+	shows := newProgress(c, s.progressMode, s.quiet, fleet)
+	fleet.Warn = shows.warn
+	all := make([]report.Host, 0, len(hosts))
+	shows.start()
+	err = fleet.Scan(ctx, hosts, func(r remote.Result) {
+		h := hostOf(r, rules)
+		shows.done(&h)
+		all = append(all, h)
+		if keep != nil {
+			keep.Add(h)
+			if r.Capture != nil {
+				keep.Capture(r.Host, r.Capture)
+			}
+		}
+	})
+	shows.stop()
+	if err != nil && ctx.Err() == nil {
+		return errors.Join(err, discard(sinks), abandon(keep, head.Run))
+	}
+	head.Run.Duration = time.Since(started).Round(10 * time.Millisecond).Seconds()
+	head.Run.Interrupted = errors.Is(context.Cause(ctx), errInterrupted)
+	result := report.New(head, report.Rules(rules), all, s.Gates)
+	failed := s.finish(c, sinks, result)
+	if keep == nil {
+		return failed
+	}
+	if err := keep.Close(head.Run); err != nil {
+		fmt.Fprintln(c.stderr, "fleetdrop:", err)
+		return exitCode(report.Exit(result.Status.ExitCode, report.ExitUsage))
+	}
+	if !s.quiet {
+		fmt.Fprintf(c.stderr, "saved %s\n", keep.Path())
+	}
+	return failed
+}
+
+// keep begins to save the run; nil if no run is to be kept.
+func (s *scan) keep(head report.Head, rules []*drop.Rule) (*run.Writer, error) {
+	dir, err := runsDir(s.runs)
+	if err != nil || dir == "" {
+		if s.keepCaptures && err == nil {
+			err = errors.New("--keep-captures saves with the run, and --runs none keeps no run")
+		}
+		return nil, err
+	}
+	return run.Create(dir, head, report.Rules(rules), s.keepCaptures)
+}
+
+func abandon(keep *run.Writer, r report.Run) error {
+	if keep == nil {
+		return nil
+	}
+	return keep.Close(r)
+}
+
+// hostOf judges what came of a host.
+func hostOf(r remote.Result, rules []*drop.Rule) report.Host {
+	var failure report.Error
+	if r.Err != nil {
+		failure = report.Error{Code: r.Err.Code, Stage: string(r.Err.Stage), Message: r.Err.Message, Hint: r.Err.Hint}
+	}
+	if r.Capture == nil {
+		return report.Failed(r.Host, failure)
+	}
+	h := judged(r.Host, r.Capture, rules)
+	h.Cost = &report.Cost{
+		Connect: milliseconds(r.Cost.Connect), Script: milliseconds(r.Cost.Script), Bytes: r.Cost.Bytes,
+	}
+	if r.Err != nil {
+		h = h.Partial(failure)
+	}
+	return h
+}
+
+func milliseconds(d time.Duration) float64 {
+	return float64(d.Round(100*time.Microsecond).Microseconds()) / 1000
+}
+
+// A rateFlag is connections a second: 100/s, or 100.
+type rateFlag float64
+
+func (r *rateFlag) String() string { return fmt.Sprintf("%g/s", float64(*r)) }
+func (r *rateFlag) Type() string   { return "N/s" }
+
+func (r *rateFlag) Set(text string) error {
+	var n float64
+	var rest string
+	got, _ := fmt.Sscanf(text, "%g%s", &n, &rest)
+	if got == 0 || rest != "" && rest != "/s" || !(n > 0) || n > 1e6 {
+		return errors.New("want connections a second, such as 100/s")
+	}
+	*r = rateFlag(n)
+	return nil
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fleetdrop/fleetdrop/probe"
+	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/report"
+)
+
+func newScript(c *console) *cobra.Command {
+	var ch chosen
+	cmd := &cobra.Command{
+		Use:   "script",
+		Short: "Print the exact read-only script that runs on the hosts",
+		Long: `Print the exact read-only script that runs on the hosts. What it prints there is a
+capture, which "fleetdrop analyze" judges.
+
+The script takes its window in seconds as the second argument: "sh -s '' 30".`,
+		Example: `  fleetdrop script | sh | fleetdrop analyze -
+  fleetdrop script | ssh web-17 sh | fleetdrop analyze -
+  fleetdrop script | less`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error {
+			rules, err := ch.rules()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(c.stdout, scriptOf(rules))
+			return err
+		},
+	}
+	ch.flags(cmd.Flags())
+	return cmd
+}
+
+// scriptOf returns the script that reads what the rules and the report want to know.
+func scriptOf(rules []*drop.Rule) string {
+	return probe.Script(append(drop.Sections(rules), report.Sections()...)...)
+}
