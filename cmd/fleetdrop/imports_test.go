@@ -18,7 +18,7 @@ func TestImports(t *testing.T) {
 		"probe/remote":        {"probe", "inventory"},
 		"probe/remote/replay": {"probe", "probe/remote"},
 		"report":              {"probe", "probe/kernel", "probe/drop", "inventory"},
-		"report/run":          {"report", "inventory"},
+		"report/run":          {"report", "inventory", "probe"},
 		"testdata":            {"probe"},
 		"testdata/convert":    {"probe", "probe/kernel", "probe/drop", "testdata"},
 		"cmd/fleetdrop":       {"inventory", "probe", "probe/kernel", "probe/drop", "probe/remote", "probe/remote/replay", "report", "report/run", "testdata"},
