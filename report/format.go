@@ -27,6 +27,7 @@ var formats = []struct {
 	{"json", writeJSON},
 	{"ndjson", writeNDJSON},
 	{"csv", writeCSV},
+	{"html", writeHTML},
 }
 
 // Formats returns the names of the formats, the default first.

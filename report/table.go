@@ -82,7 +82,7 @@ func (p *page) fleet() {
 	if len(parts) > 0 {
 		line += ": " + strings.Join(parts, ", ")
 	}
-	p.fill("", line+p.took())
+	p.fill("       ", line+p.took())
 }
 
 // gradeSays is what a grade means, of hosts and of one host.
@@ -115,15 +115,15 @@ func (p *page) way() {
 		title string
 		cell  func(*stageSum) string
 	}{
-		{"hosts losing now", func(s *stageSum) string { return dot(len(s.dropping)) }},
-		{"lost a second", func(s *stageSum) string {
+		{"dropping", func(s *stageSum) string { return dot(len(s.dropping)) }},
+		{"lost/s", func(s *stageSum) string {
 			if s.perSecond == 0 {
 				return "."
 			}
 			return rate(s.perSecond)
 		}},
-		{"hosts that lost", func(s *stageSum) string { return dot(len(s.dropped)) }},
-		{"hosts at risk", func(s *stageSum) string { return dot(len(s.atRisk)) }},
+		{"dropped", func(s *stageSum) string { return dot(len(s.dropped)) }},
+		{"at risk", func(s *stageSum) string { return dot(len(s.atRisk)) }},
 	}
 	var shown [][]string
 	for _, row := range rows {
@@ -141,7 +141,7 @@ func (p *page) way() {
 	if len(shown) == 0 {
 		return
 	}
-	p.title("WHERE PACKETS ARE LOST")
+	p.title("WHERE PACKETS ARE LOST" + p.paint(faint, "  hosts, by stage"))
 	columns := []column{{title: ""}}
 	for _, s := range way {
 		columns = append(columns, column{title: string(s), right: true})
@@ -178,9 +178,9 @@ func (p *page) findings() {
 	}
 	p.title("TOP FINDINGS")
 	columns := []column{
-		{title: "severity"}, {title: "kind", yields: 2}, {title: "rule"}, {title: "finding", least: 24, most: 64},
-		{title: "hosts", right: true}, {title: "lost/s", right: true, yields: 3}, {title: "worst on", most: maxHostName, yields: 4},
-		{title: "where it says", least: 24, most: 80, yields: 1},
+		{title: "severity"}, {title: "kind"}, {title: "rule"}, {title: "finding", least: 30, wrap: true},
+		{title: "hosts", right: true}, {title: "lost/s", right: true, yields: 1}, {title: "worst on", most: maxHostName, yields: 2},
+		{title: "where it says", least: 40, most: 72, yields: 3},
 	}
 	var rows [][]string
 	var colors []color
@@ -197,7 +197,7 @@ func (p *page) findings() {
 	}
 	p.table(columns, rows, 2, colors)
 	if more := len(p.rules) - len(rows); more > 0 {
-		p.fill("  ", fmt.Sprintf("and %s", count(more, "more rule")))
+		p.fill("    ", p.paint(faint, "  and "+count(more, "more rule")))
 	}
 	p.alsoFound()
 }
@@ -224,7 +224,7 @@ func (p *page) alsoFound() {
 		if i == 0 && len(p.rules) == 0 {
 			p.WriteByte('\n')
 		}
-		p.fill("  ", p.paint(faint, line))
+		p.fill("    ", "  "+p.paint(faint, line))
 	}
 }
 
@@ -237,7 +237,7 @@ func (p *page) ranking() {
 	p.title("HOSTS BY RISK")
 	columns := []column{
 		{title: "#", right: true}, {title: "host", most: maxHostName}, {title: "group", most: 16, yields: 2}, {title: "risk", right: true},
-		{title: "lost/s", right: true, yields: 3}, {title: "because of", least: 24, most: 80}, {title: "findings", most: 44, yields: 1},
+		{title: "lost/s", right: true, yields: 3}, {title: "because of", least: 34, most: 80}, {title: "findings", most: 44, yields: 1},
 	}
 	var rows [][]string
 	var colors []color
@@ -259,7 +259,7 @@ func (p *page) ranking() {
 	}
 	p.table(columns, rows, 2, colors)
 	if more := len(risky) - len(rows); more > 0 {
-		p.fill("  ", p.paint(faint, fmt.Sprintf("and %s with findings: --top %d", count(more, "more host"), len(risky))))
+		p.fill("    ", "  "+p.paint(faint, fmt.Sprintf("and %s with findings: --top %d", count(more, "more host"), len(risky))))
 	}
 }
 
@@ -306,27 +306,25 @@ func (p *page) errors(title string, sums []*errorSum) {
 		for i, h := range s.hosts {
 			names[i] = h.Name
 		}
-		p.fill("  ", fmt.Sprintf("%s  %s: %s", p.bold(p.show(s.code, 40)), count(len(s.hosts), "host"), p.names(names)))
-		for _, text := range p.some(texts(s.hosts, func(h *Host) string { return h.Error.Message })) {
-			p.fill("    ", text)
+		p.fill("    ", fmt.Sprintf("  %s  %s: %s", p.bold(p.show(s.code, 40)), count(len(s.hosts), "host"), p.names(names)))
+		for _, said := range p.some(s, func(h *Host) string { return h.Error.Message }) {
+			p.fill("    ", "    "+said)
 		}
-		for _, text := range p.some(texts(s.hosts, func(h *Host) string { return h.Error.Hint })) {
-			p.fill("    ", p.paint(cyan, "-> ")+text)
+		for _, said := range p.some(s, func(h *Host) string { return h.Error.Hint }) {
+			p.fill("       ", "    "+p.paint(cyan, "-> ")+said)
 		}
 	}
 }
 
-// some is a few of the texts, safe, and how many more there are.
-func (p *page) some(all []string) (some []string) {
-	most := 2
-	if p.Verbose {
-		most = len(all)
+// some is the texts of an error, each once. Where every host has its own, the first speaks
+// for the others.
+func (p *page) some(s *errorSum, of func(*Host) string) (some []string) {
+	once := texts(s.hosts, of)
+	if len(once) > 1 && !p.Verbose {
+		return []string{p.show(once[0], maxShown) + p.paint(faint, fmt.Sprintf("  (so for %s; -v shows the others)", p.show(s.hosts[0].Name, maxHostName)))}
 	}
-	for _, t := range all[:min(most, len(all))] {
-		some = append(some, p.show(t, maxShown))
-	}
-	if more := len(all) - len(some); more > 0 {
-		some = append(some, p.paint(faint, fmt.Sprintf("and %s like that (-v)", count(more, "more text"))))
+	for _, said := range once {
+		some = append(some, p.show(said, maxShown))
 	}
 	return some
 }
@@ -367,7 +365,10 @@ func (p *page) notChecked() {
 	}
 	p.table(columns, rows, 2, nil)
 	if more := len(p.missing) - len(rows); more > 0 {
-		p.fill("  ", p.paint(faint, fmt.Sprintf("and %d more (-v)", more)))
+		p.fill("    ", "  "+p.paint(faint, fmt.Sprintf("and %d more (-v)", more)))
+	}
+	if slices.ContainsFunc(p.missing, func(m *missingSum) bool { return m.State == "denied" }) {
+		p.fill("     ", "  "+p.paint(cyan, "-> ")+"a login that may read them, or --sudo auto, checks these rules too")
 	}
 }
 
@@ -416,7 +417,7 @@ func (p *page) describe() {
 	}
 	if all > len(hosts) {
 		p.WriteByte('\n')
-		p.fill("", p.paint(faint, fmt.Sprintf("-v describes %s; fleetdrop explain RULE says more of a rule", count(min(all, p.Top), "host"))))
+		p.fill("", p.paint(faint, fmt.Sprintf("%s with findings: -v describes them (--top %d)", count(all-len(hosts), "more host"), all)))
 	}
 }
 
@@ -438,7 +439,7 @@ func (p *page) host(h *Host) {
 	if c := h.Coverage; c != nil {
 		facts = append(facts, fmt.Sprintf("%d rules checked, %d not", c.Checked, c.NotChecked))
 	}
-	p.fill("", about+"  "+p.paint(faint, strings.Join(facts, ", ")))
+	p.fill("  ", about+"  "+p.paint(faint, strings.Join(facts, ", ")))
 	notes := 0
 	for i := range h.Findings {
 		f := &h.Findings[i]
@@ -448,13 +449,13 @@ func (p *page) host(h *Host) {
 			notes++
 		case f.Kind == drop.Note:
 			notes++
-			p.fill("    ", p.paint(faint, fmt.Sprintf("  note  %s %s", f.Rule, p.show(says(f), maxShown))))
+			p.fill("        ", "  "+p.paint(faint, fmt.Sprintf("note  %s %s", f.Rule, p.show(says(f), maxShown))))
 		default:
 			p.finding(f)
 		}
 	}
 	if notes > closeUp && !p.Verbose {
-		p.fill("    ", p.paint(faint, fmt.Sprintf("  and %s (-v)", count(notes-closeUp, "more note"))))
+		p.fill("    ", "  "+p.paint(faint, fmt.Sprintf("and %s (-v)", count(notes-closeUp, "more note"))))
 	}
 }
 
@@ -480,7 +481,7 @@ func (p *page) evidence(all []Evidence) {
 	}
 	var rows [][]string
 	for _, e := range all[:most] {
-		rows = append(rows, []string{strings.Join(strings.Fields(e.Section+" "+e.Row+" "+e.Field), " "), quote(e)})
+		rows = append(rows, []string{source(e), quote(e)})
 	}
 	if len(rows) == 0 {
 		return
@@ -490,6 +491,15 @@ func (p *page) evidence(all []Evidence) {
 	if more := len(all) - most; more > 0 {
 		p.fill("              ", "              "+p.paint(faint, fmt.Sprintf("and %d more (-v)", more)))
 	}
+}
+
+// source is where a fact comes from; the section may name the row already.
+func source(e Evidence) string {
+	words := e.Section
+	if e.Row != "" && !strings.Contains(e.Section, e.Row) {
+		words += " " + e.Row
+	}
+	return strings.TrimSpace(words + " " + e.Field)
 }
 
 // quote is what a fact says: "40 -> 57".
@@ -510,7 +520,7 @@ func (p *page) step(n int, s *Step) {
 	if n > 1 {
 		lead = "       "
 	}
-	p.fill("              ", "    "+p.paint(faint, lead)+fmt.Sprintf("%2d. ", n)+p.show(s.Text, maxShown))
+	p.fill("               ", "    "+p.paint(faint, lead)+fmt.Sprintf("%2d. ", n)+p.show(s.Text, maxShown))
 	line := func(title, said string) {
 		if said != "" {
 			p.fill("                   ", "               "+p.paint(faint, title)+p.show(said, maxShown))
@@ -655,9 +665,10 @@ func count(n int, noun string) string {
 type column struct {
 	title  string
 	right  bool
-	least  int // it may shrink to this width; 0: it may not
-	most   int // it is never wider; 0: as it comes
-	yields int // 0: it stays
+	least  int  // it may shrink to this width; 0: it may not
+	most   int  // it is never wider; 0: as it comes
+	yields int  // 0: it stays
+	wrap   bool // what is too long goes on in the next line; else it is cut
 }
 
 // width is how wide a table is.
@@ -726,14 +737,18 @@ func (p *page) table(columns []column, rows [][]string, gap int, colors []color)
 	configs := make([]table.ColumnConfig, len(kept))
 	for i, at := range kept {
 		header[i] = p.paint(faint, columns[at].title)
-		configs[i] = columnConfig(i, columns[at])
+		configs[i] = columnConfig(i, columns[at], wide[i])
 	}
 	t.AppendHeader(header)
 	t.SetColumnConfigs(configs)
 	for n, row := range rows {
 		cells := make(table.Row, len(kept))
 		for i, at := range kept {
-			cells[i] = p.show(row[at], wide[i])
+			most := wide[i]
+			if columns[at].wrap {
+				most = maxShown
+			}
+			cells[i] = p.show(row[at], most)
 			if colors != nil && i == 0 {
 				cells[i] = p.paint(colors[n], cells[i].(string))
 			}
@@ -772,8 +787,11 @@ func newTable(gap int) table.Writer {
 	return t
 }
 
-func columnConfig(i int, c column) table.ColumnConfig {
+func columnConfig(i int, c column, wide int) table.ColumnConfig {
 	config := table.ColumnConfig{Number: i + 1}
+	if c.wrap {
+		config.WidthMax, config.WidthMaxEnforcer = wide, text.WrapSoft
+	}
 	if c.right {
 		config.Align, config.AlignHeader = text.AlignRight, text.AlignRight
 	}
@@ -792,25 +810,30 @@ func (p *page) indented(before, lines string) {
 	p.WriteByte('\n')
 }
 
-// fill writes words that are safe, in lines of the page's width; all but the first begin
-// with that.
+// fill writes words that are safe, in lines of the page's width. The first line begins as
+// the words do; the others begin with that.
 func (p *page) fill(before, words string) {
 	lead := words[:len(words)-len(strings.TrimLeft(words, " "))]
-	words = words[len(lead):]
-	room := p.Width - max(len(lead), len(before))
-	if room < 20 {
-		room = 20
-	}
-	first := true
-	for line := range strings.Lines(text.WrapSoft(words, room)) {
-		at := before
-		if first && lead != "" {
-			at = lead
+	line, used := lead, len(lead)
+	empty := true
+	for word := range strings.SplitSeq(words[len(lead):], " ") {
+		wide := text.StringWidthWithoutEscSequences(word)
+		switch {
+		case empty:
+		case used+1+wide > p.Width && !slices.Contains(glued, word):
+			p.WriteString(strings.TrimRight(line, " ") + "\n")
+			line, used = before, len(before)
+		default:
+			line, used = line+" ", used+1
 		}
-		first = false
-		p.WriteString(strings.TrimRight(at+strings.TrimRight(line, "\n"), " ") + "\n")
+		line, used = line+word, used+wide
+		empty = false
 	}
+	p.WriteString(strings.TrimRight(line, " ") + "\n")
 }
+
+// glued are words that stay with the number before them.
+var glued = []string{"s", "s,", "s;", "s:", "s)", "%", "%,", "%)"}
 
 // maxShown bounds one text on a terminal.
 const maxShown = 400

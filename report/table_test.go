@@ -52,3 +52,13 @@ func TestTable(t *testing.T) {
 		golden(t, name, written(t, "table", testReport(t), o))
 	}
 }
+
+// TestFormats pins every format for a fleet that has one of each.
+func TestFormats(t *testing.T) {
+	for _, format := range []string{"json", "ndjson", "csv", "html"} {
+		golden(t, "report."+format, written(t, format, testReport(t), Options{}))
+	}
+	if err := Write(&bytes.Buffer{}, "pdf", testReport(t), Options{}); err == nil {
+		t.Error("there is a pdf")
+	}
+}
