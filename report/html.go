@@ -25,10 +25,10 @@ var (
 // htmlClose is how many hosts the page describes; the table has all of them.
 const htmlClose = 200
 
-// htmlPage is parsed once; every text goes through html/template, and through visible
+// htmlPage is parsed once; every text goes through html/template, and through Visible
 // before it, where the template says "safe".
 var htmlPage = template.Must(template.New("report").Funcs(template.FuncMap{
-	"safe":     func(s any) string { return visible(fmt.Sprint(s)) },
+	"safe":     func(s any) string { return Visible(fmt.Sprint(s)) },
 	"rate":     htmlRate,
 	"span":     func(s *float64) string { return span(*s) },
 	"lossSays": lossSays,
