@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -75,7 +76,7 @@ func factsIn(readers []probe.Reader, o probe.Output) sectionFacts {
 		f.Sample = "first"
 	}
 	if o.State != probe.Known {
-		f.Error = o.Text
+		f.Error = strings.TrimSpace(o.Text)
 	}
 	if o.State != probe.Known && o.State != probe.Cut {
 		return f

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -97,7 +96,7 @@ func hostEntryOf(h inventory.Host) hostEntry {
 	e := hostEntry{
 		Name: h.Name, Hostname: h.Hostname, Port: h.Port, User: h.User, Jump: []string{},
 		ProxyCommand: h.ProxyCommand, IdentityFiles: append([]string{}, h.IdentityFiles...),
-		HostKeyAlias: h.HostKeyAlias, KnownHosts: slices.Concat([]string{}, h.UserKnownHostsFiles, h.GlobalKnownHostsFiles),
+		HostKeyAlias: h.HostKeyAlias, KnownHosts: append(append([]string{}, h.UserKnownHostsFiles...), h.GlobalKnownHostsFiles...),
 		Groups: append([]string{}, h.Groups...), Origin: h.Origin.String(),
 	}
 	for _, j := range h.Jump {

@@ -59,9 +59,21 @@ hosts by drop risk, and shows evidence and remedy. Nothing is written on the hos
   fleetdrop scan -i hosts.txt                  a fleet
   fleetdrop script | sh | fleetdrop analyze -  this machine, without SSH
   fleetdrop explain rx_missed_errors           what a counter means`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags()) },
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			next := "\"fleetdrop --help\" lists them"
+			if close := cmd.SuggestionsFor(args[0]); len(close) > 0 {
+				next = "did you mean " + strings.Join(close, " or ") + "?"
+			}
+			return fmt.Errorf("there is no command %q; %s", args[0], next)
+		},
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		PersistentPreRunE:          func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags()) },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w; \"%s --help\" lists the flags", err, cmd.CommandPath())
