@@ -189,8 +189,11 @@ func (h *Host) Reached() bool { return h.Outcome != OutcomeFailed }
 
 func identity(h inventory.Host, outcome Outcome) Host {
 	host := Host{
-		Name: clean(h.Name, maxName), Groups: list(h.Groups), Origin: h.Origin.String(),
+		Name: clean(h.Name, maxName), Groups: make([]string, len(h.Groups)), Origin: clean(h.Origin.String(), maxName),
 		Outcome: outcome, Findings: []Finding{}, NotChecked: []NotChecked{},
+	}
+	for i, group := range h.Groups {
+		host.Groups[i] = clean(group, maxName)
 	}
 	if h.Hostname != "" {
 		host.Address = clean(h.Address(), maxName)

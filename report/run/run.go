@@ -231,7 +231,7 @@ func FileName(host string) string {
 			return r
 		}
 		return '_'
-	}, host[:min(len(host), 100)])
+	}, "_"+host[:min(len(host), 100)]) // a name that begins with "-" would be taken for an option
 	return safe + "-" + hex.EncodeToString(sum[:6])
 }
 
