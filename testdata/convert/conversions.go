@@ -120,6 +120,9 @@ func sparse(id string) func(output) []probe.Output {
 		b.WriteString(title + "\n")
 		for row := range strings.Lines(rows) {
 			f := strings.Fields(row)
+			if len(f) == 0 {
+				continue
+			}
 			words := f[:1]
 			for i, word := range f[1:] {
 				switch _, err := strconv.ParseUint(word, 10, 64); {
