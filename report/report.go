@@ -77,7 +77,11 @@ func Sections() []probe.Reader {
 // report, in whatever order they come. It takes over the slice of hosts.
 func New(head Head, rules []Rule, hosts []Host, gates Gates) *Report {
 	head.Schema = Schema
-	head.Run.Inventory = list(head.Run.Inventory)
+	inventory := make([]string, len(head.Run.Inventory))
+	for i, file := range head.Run.Inventory {
+		inventory[i] = clean(file, maxName)
+	}
+	head.Run.Inventory = inventory
 	r := &Report{Head: head, Rules: list(rules), Hosts: list(hosts)}
 	rank(r.Hosts)
 	r.Status = gates.status(r)

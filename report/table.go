@@ -48,8 +48,8 @@ func writeTable(w io.Writer, r *Report, o Options) error {
 	}
 	p := &page{Options: o, summary: summarize(r, o.Severity), r: r}
 	p.fleet()
-	p.way()
 	if len(r.Hosts) > 1 {
+		p.way()
 		p.findings()
 		p.ranking()
 	}
@@ -66,7 +66,11 @@ func (p *page) fleet() {
 	s := p.r.Status
 	if len(p.r.Hosts) == 1 && s.Scanned == 1 {
 		h := &p.r.Hosts[0]
-		p.fill("", p.bold(p.show(h.Name, maxHostName))+": "+p.state(h.Risk.Grade, gradeSays[h.Risk.Grade].one)+p.took())
+		says := gradeSays[h.Risk.Grade].one
+		if c := h.Coverage; h.Risk.Grade == Clean && c != nil && c.NotChecked > 0 {
+			says += fmt.Sprintf(", %s not checked", count(c.NotChecked, "rule"))
+		}
+		p.fill("  ", p.bold(p.show(h.Name, maxHostName))+": "+p.state(h.Risk.Grade, says)+p.took())
 		return
 	}
 	var parts []string
@@ -98,7 +102,7 @@ func (p *page) took() string {
 	said := ""
 	if p.r.Run.Window > 0 {
 		said = fmt.Sprintf(" (window %s", span(p.r.Run.Window))
-		if p.r.Run.Duration > 0 {
+		if p.r.Run.Duration >= 1 {
 			said += ", in " + span(p.r.Run.Duration)
 		}
 		said += ")"
@@ -141,7 +145,7 @@ func (p *page) way() {
 	if len(shown) == 0 {
 		return
 	}
-	p.title("WHERE PACKETS ARE LOST" + p.paint(faint, "  hosts, by stage"))
+	p.title("WHERE PACKETS ARE LOST", "hosts, by stage")
 	columns := []column{{title: ""}}
 	for _, s := range way {
 		columns = append(columns, column{title: string(s), right: true})
@@ -236,8 +240,8 @@ func (p *page) ranking() {
 	}
 	p.title("HOSTS BY RISK")
 	columns := []column{
-		{title: "#", right: true}, {title: "host", most: maxHostName}, {title: "group", most: 16, yields: 2}, {title: "risk", right: true},
-		{title: "lost/s", right: true, yields: 3}, {title: "because of", least: 34, most: 80}, {title: "findings", most: 44, yields: 1},
+		{title: "#", right: true}, {title: "host", most: maxHostName}, {title: "group", most: 16, yields: 3}, {title: "risk", right: true},
+		{title: "lost/s", right: true, yields: 1}, {title: "because of", least: 34, most: 80}, {title: "findings", most: 44, yields: 2},
 	}
 	var rows [][]string
 	var colors []color
@@ -352,6 +356,15 @@ func (p *page) notChecked() {
 		return
 	}
 	p.title("NOT CHECKED")
+	if n := p.grades[Unknown]; n > 0 && len(p.r.Hosts) > 1 {
+		var names []string
+		for i := range p.r.Hosts {
+			if h := &p.r.Hosts[i]; h.Risk != nil && h.Risk.Grade == Unknown {
+				names = append(names, h.Name)
+			}
+		}
+		p.fill("    ", "  unknown, not clean: "+p.names(names))
+	}
 	columns := []column{{title: "could not be read", most: 40}, {title: "because", most: 40}, {title: "hosts", right: true}, {title: "rules", least: 20, most: 80}}
 	var rows [][]string
 	most := 8
@@ -437,7 +450,7 @@ func (p *page) host(h *Host) {
 		facts = append(facts, "up "+span(*h.Uptime))
 	}
 	if c := h.Coverage; c != nil {
-		facts = append(facts, fmt.Sprintf("%d rules checked, %d not", c.Checked, c.NotChecked))
+		facts = append(facts, fmt.Sprintf("%s checked, %d not", count(c.Checked, "rule"), c.NotChecked))
 	}
 	p.fill("  ", about+"  "+p.paint(faint, strings.Join(facts, ", ")))
 	notes := 0
@@ -697,31 +710,40 @@ func widths(columns []column, rows [][]string) []int {
 // fit returns the columns that have room, and their widths.
 func fit(columns []column, rows [][]string, gap, room int) (kept, wide []int) {
 	all := widths(columns, rows)
+	sum, slack := -gap, 0
+	take := func(i, sign int) {
+		sum += sign * (all[i] + gap)
+		if least := columns[i].least; least > 0 {
+			slack += sign * max(0, all[i]-least)
+		}
+	}
 	for i := range columns {
 		kept = append(kept, i)
+		take(i, 1)
 	}
-	for {
-		sum, slack := -gap, 0
-		for _, i := range kept {
-			sum += all[i] + gap
-			if columns[i].least > 0 {
-				slack += max(0, all[i]-columns[i].least)
-			}
-		}
-		if sum <= room+slack {
-			for _, i := range slices.Backward(kept) { // the last ones shrink first
-				if c := columns[i]; c.least > 0 && sum > room {
-					less := min(sum-room, max(0, all[i]-c.least))
-					all[i], sum = all[i]-less, sum-less
-				}
-			}
-			break
-		}
+	var yielded []int
+	for sum > room+slack {
 		out := slices.MaxFunc(kept, func(a, b int) int { return cmp.Compare(columns[a].yields, columns[b].yields) })
 		if columns[out].yields == 0 {
 			break
 		}
 		kept = slices.DeleteFunc(kept, func(i int) bool { return i == out })
+		yielded = append(yielded, out)
+		take(out, -1)
+	}
+	// One that went first may be narrow enough for what another has left.
+	for _, i := range slices.Backward(yielded) {
+		if sum+all[i]+gap <= room {
+			kept = append(kept, i)
+			take(i, 1)
+		}
+	}
+	slices.Sort(kept)
+	for _, i := range slices.Backward(kept) { // the last ones shrink first
+		if least := columns[i].least; least > 0 && sum > room {
+			less := min(sum-room, max(0, all[i]-least))
+			all[i], sum = all[i]-less, sum-less
+		}
 	}
 	for _, i := range kept {
 		wide = append(wide, all[i])
@@ -799,8 +821,9 @@ func columnConfig(i int, c column, wide int) table.ColumnConfig {
 }
 
 // title begins a part of the page.
-func (p *page) title(words string) {
-	p.WriteString("\n" + p.bold(words) + "\n")
+func (p *page) title(words string, aside ...string) {
+	p.WriteByte('\n')
+	p.fill("", p.bold(words)+"  "+p.paint(faint, strings.Join(aside, " ")))
 }
 
 func (p *page) indented(before, lines string) {
