@@ -15,14 +15,34 @@ import (
 //go:embed schema.json
 var JSONSchema []byte
 
-// writeJSON writes the report as one document.
+// writeJSON writes the report as one document, host by host: there may be 100,000.
 func writeJSON(w io.Writer, r *Report, _ Options) error {
-	text, err := json.MarshalIndent(r, "", " ")
+	text, err := json.MarshalIndent(struct {
+		Head
+		Status Status `json:"status"`
+		Rules  []Rule `json:"rules"`
+	}{r.Head, r.Status, r.Rules}, "", " ")
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(append(escape(text), '\n'))
-	return err
+	out := bufio.NewWriter(w)
+	out.Write(escape(bytes.TrimSuffix(text, []byte("\n}")))) // Flush returns the first error
+	out.WriteString(",\n \"hosts\": [")
+	for i := range r.Hosts {
+		if text, err = json.MarshalIndent(&r.Hosts[i], "  ", " "); err != nil {
+			return err
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString("\n  ")
+		out.Write(escape(text))
+	}
+	if len(r.Hosts) > 0 {
+		out.WriteString("\n ")
+	}
+	out.WriteString("]\n}\n")
+	return out.Flush()
 }
 
 // The lines of ndjson: first what the run is, then each host, at the end the status.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -60,5 +61,25 @@ func TestFormats(t *testing.T) {
 	}
 	if err := Write(&bytes.Buffer{}, "pdf", testReport(t), Options{}); err == nil {
 		t.Error("there is a pdf")
+	}
+}
+
+// TestJSONWhole compares JSON that is written host by host with the report written at once.
+func TestJSONWhole(t *testing.T) {
+	for _, r := range []*Report{testReport(t), New(testHead(), nil, nil, Gates{})} {
+		var at, want any
+		whole, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(whole, &want); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(written(t, "json", r, Options{}), &at); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, at); diff != "" {
+			t.Error(diff)
+		}
 	}
 }

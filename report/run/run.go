@@ -108,7 +108,7 @@ func Create(dir string, head report.Head, rules []report.Rule, captures bool) (*
 	}
 	w.meta = meta{Schema: Schema, Tool: head.Tool, Run: head.Run, Rules: rules}
 	if err := w.writeMeta(); err != nil {
-		return nil, errors.Join(err, w.abandon())
+		return nil, errors.Join(err, w.Abandon())
 	}
 	return w, nil
 }
@@ -135,8 +135,10 @@ func create(dir, path string, captures bool) (*Writer, error) {
 	return &Writer{dir: dir, root: root, file: file, zip: zip, captures: captures, flushed: time.Now()}, nil
 }
 
-// abandon removes a run that never began.
-func (w *Writer) abandon() error {
+// Abandon removes the run, instead of Close: nothing came of it.
+func (w *Writer) Abandon() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	return errors.Join(w.file.Close(), w.root.Close(), os.RemoveAll(w.Path()))
 }
 
@@ -191,7 +193,7 @@ func (w *Writer) Close(run report.Run) error {
 	if err != nil {
 		return fmt.Errorf("cannot keep the run in %s: %w", w.Path(), err)
 	}
-	return prune(w.dir)
+	return prune(w.dir, run.ID)
 }
 
 func (w *Writer) writeMeta() error {
@@ -356,14 +358,17 @@ func list(dir string) (ids []string, err error) {
 	return ids, err
 }
 
-// prune removes the oldest runs beyond Keep. One that is not finished may be going on: it
-// stays for a day.
-func prune(dir string) error {
+// prune removes the oldest runs beyond Keep, but not the one that was just made, whatever
+// the clock said. One that is not finished may be going on: it stays for a day.
+func prune(dir, own string) error {
 	ids, err := list(dir)
 	if err != nil {
 		return err
 	}
 	for _, id := range ids[:max(0, len(ids)-Keep)] {
+		if id == own {
+			continue
+		}
 		path := filepath.Join(dir, id)
 		m, err := readMeta(path)
 		if info, statErr := os.Stat(filepath.Join(path, hostsFile)); (err != nil || !m.Finished) &&

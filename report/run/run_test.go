@@ -277,6 +277,24 @@ func TestPrune(t *testing.T) {
 	if err := going.Close(going.meta.Run); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := Load(dir, going.meta.Run.ID); err != nil {
+		t.Errorf("the run that was just made: %v", err)
+	}
+}
+
+func TestAbandon(t *testing.T) {
+	dir := t.TempDir()
+	w, err := Create(dir, head(started), nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Add(report.Host{Name: "a"})
+	if err := w.Abandon(); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := list(dir); err != nil || len(ids) > 0 {
+		t.Errorf("%v, %v", ids, err)
+	}
 }
 
 func TestFind(t *testing.T) {
