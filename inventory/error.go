@@ -54,6 +54,8 @@ func (p *problems) err() error {
 		return nil
 	}
 	p.sort(p.errors)
+	// One line of ssh_config may be wrong for every host.
+	p.errors = slices.CompactFunc(p.errors, func(a, b *Error) bool { return *a == *b })
 	all := p.errors
 	var joined []error
 	for _, e := range all[:min(len(all), maxErrors)] {
@@ -70,7 +72,8 @@ func (p *problems) sort(list []*Error) {
 		return cmp.Or(
 			cmp.Compare(p.place(a.File), p.place(b.File)),
 			cmp.Compare(a.Line, b.Line),
-			cmp.Compare(a.Column, b.Column))
+			cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Message, b.Message))
 	})
 }
 

@@ -58,6 +58,9 @@ func Load(ctx context.Context, o Options) (hosts []Host, warnings []*Error, err 
 		return nil, nil, err
 	}
 	hosts = resolve(ctx, o, entries, p)
+	if ctx.Err() != nil {
+		return nil, nil, ctx.Err()
+	}
 	if err := p.err(); err != nil {
 		return nil, nil, err
 	}
