@@ -9,6 +9,7 @@ package report
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -118,13 +119,13 @@ func rank(hosts []Host) {
 	}
 	slices.SortFunc(hosts, func(a, b Host) int {
 		if a.Risk == nil || b.Risk == nil {
-			return cmp.Or(order(a.Risk == nil, b.Risk == nil), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Origin, b.Origin))
+			return cmp.Or(order(a.Risk == nil, b.Risk == nil), natural(a.Name, b.Name), cmp.Compare(a.Origin, b.Origin))
 		}
 		return cmp.Or(
 			cmp.Compare(a.Risk.place, b.Risk.place),
 			cmp.Compare(b.Risk.Score, a.Risk.Score),
 			cmp.Compare(b.Risk.ratio, a.Risk.ratio),
-			cmp.Compare(a.Name, b.Name),
+			natural(a.Name, b.Name),
 			cmp.Compare(a.Origin, b.Origin),
 		)
 	})
@@ -133,6 +134,32 @@ func rank(hosts []Host) {
 			hosts[i].Risk.Rank = i + 1
 		}
 	}
+}
+
+// natural orders names as people count: web-2 before web-10.
+func natural(a, b string) int {
+	x, y := a, b
+	for x != "" && y != "" {
+		n, m := digitsOf(x), digitsOf(y)
+		if n == 0 || m == 0 {
+			if x[0] != y[0] {
+				return cmp.Compare(x[0], y[0])
+			}
+			x, y = x[1:], y[1:]
+			continue
+		}
+		d, e := strings.TrimLeft(x[:n], "0"), strings.TrimLeft(y[:m], "0")
+		if c := cmp.Or(cmp.Compare(len(d), len(e)), cmp.Compare(d, e)); c != 0 {
+			return c
+		}
+		x, y = x[n:], y[m:]
+	}
+	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(a, b))
+}
+
+// digitsOf returns how many digits a text begins with.
+func digitsOf(text string) int {
+	return len(text) - len(strings.TrimLeft(text, "0123456789"))
 }
 
 // order puts false before true.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -202,5 +203,16 @@ func TestMachine(t *testing.T) {
 	}
 	if got := s.rules[0].perSecond; got != 30 {
 		t.Errorf("%v a second, want 30", got)
+	}
+}
+
+func TestNatural(t *testing.T) {
+	sorted := []string{"", "10.0.0.2", "10.0.0.10", "a", "web-", "web-02", "web-2", "web-2a", "web-10", "web-99999999999999999999", "x"}
+	for i, a := range sorted {
+		for j, b := range sorted {
+			if got, want := natural(a, b), cmp.Compare(i, j); got != want {
+				t.Errorf("%q and %q: %d, want %d", a, b, got, want)
+			}
+		}
 	}
 }

@@ -28,30 +28,24 @@ func head(started time.Time) report.Head {
 
 var started = time.Date(2026, 11, 22, 9, 14, 3, 0, time.UTC)
 
-// hosts judges the recordings of the catalogue's tests, and adds hosts that failed.
+// hosts judges the examples of all rules, and adds hosts that failed.
 func hosts(t testing.TB) (all []report.Host) {
 	t.Helper()
-	files, err := filepath.Glob("../../probe/drop/testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no recordings", err)
-	}
-	for i, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	for _, r := range drop.Catalogue() {
+		for i, example := range r.Examples {
+			s, err := example.Snapshot()
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := fmt.Sprintf("%s-%d", r.Name, i)
+			h := inventory.Host{Name: name, Groups: []string{"a", "b"}, Origin: inventory.Origin{File: "hosts.txt", Line: len(all)}}
+			host := report.Scanned(h, s, drop.Catalogue(), drop.Judge(drop.Catalogue(), nil, s))
+			host.Cost = &report.Cost{Connect: 1.25, Script: 40.125, Bytes: 41230}
+			if i == 1 {
+				host = host.Partial(report.Error{Code: "partial", Message: "\u202e\x1b[31m"})
+			}
+			all = append(all, host, report.Failed(inventory.Host{Name: "gone\xff" + name}, report.Error{Code: "dns", Message: "no such name"}))
 		}
-		c, err := probe.ParseCapture(string(text))
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := probe.NewSnapshot(c)
-		h := inventory.Host{Name: filepath.Base(file), Groups: []string{"a", "b"}, Origin: inventory.Origin{File: "hosts.txt", Line: i}}
-		host := report.Scanned(h, s, drop.Catalogue(), drop.Judge(drop.Catalogue(), nil, s))
-		host.Cost = &report.Cost{Connect: 1.25, Script: 40.125, Bytes: int64(len(text))}
-		if i == 1 {
-			host = host.Partial(report.Error{Code: "partial", Message: "\u202e\x1b[31m"})
-		}
-		all = append(all, host, report.Failed(inventory.Host{Name: "gone\xff" + h.Name}, report.Error{Code: "dns", Message: "no such name"}))
 	}
 	return all
 }
