@@ -1,0 +1,36 @@
+package kernel
+
+import (
+	"strings"
+
+	"github.com/fleetdrop/fleetdrop/probe"
+)
+
+// What the kernel says of each interface, one word each.
+//
+// Source: net/core/net-sysfs.c; Documentation/ABI/testing/sysfs-class-net.
+var (
+	// OperState is "up", "down", "unknown" (drivers that do not tell, and loopback) and so on.
+	OperState = probe.Glob("/sys/class/net/*/operstate")
+	// Speed is in Mbit/s. It is -1 or 4294967295, or cannot be read, where it is not known.
+	Speed = probe.Glob("/sys/class/net/*/speed")
+	// Duplex is "full", "half" or "unknown".
+	Duplex = probe.Glob("/sys/class/net/*/duplex")
+	// TxQueueLen is the packets that a qdisc holds which takes its limit from the interface: pfifo_fast, pfifo.
+	TxQueueLen = probe.Glob("/sys/class/net/*/tx_queue_len")
+	// BondMembers is the interfaces that a bond is made of, parted by spaces. Only bonds have it.
+	BondMembers = probe.Glob("/sys/class/net/*/bonding/slaves")
+	// DeviceEvent is what udev is told of the hardware: lines of which one is "DRIVER=e1000e".
+	// Interfaces that are made of software have none.
+	DeviceEvent = probe.Glob("/sys/class/net/*/device/uevent")
+)
+
+// Driver returns the name of an interface's driver from DeviceEvent; none where it is not known.
+func Driver(events probe.Values, interfaceName string) string {
+	for _, v := range events {
+		if driver, ok := strings.CutPrefix(v.Text, "DRIVER="); ok && v.Name == interfaceName {
+			return strings.TrimSpace(driver)
+		}
+	}
+	return ""
+}
