@@ -9,6 +9,7 @@ import (
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/testdata"
 )
 
 // kinds says which section the folders of a corpus of other people's outputs hold, and
@@ -42,15 +43,33 @@ var kinds = []struct {
 	{"tc-s-qdisc", "tc -s qdisc", nil},
 }
 
-// TestCorpus shows the parsers what other people's machines said. It needs a folder of
-// such outputs, which are not ours to ship: FLEETDROP_CORPUS names it. Some are cut or
-// edited, so not every file is understood; -v says which. None may stop the program.
-func TestCorpus(t *testing.T) {
-	corpus := os.Getenv("FLEETDROP_CORPUS")
-	if corpus == "" {
-		t.Skip("FLEETDROP_CORPUS names no folder")
+// TestParsers shows the parsers what real hosts said. All that is ours must be understood.
+// FLEETDROP_CORPUS names a folder of other people's outputs, which are not ours to ship:
+// some are cut or edited, so not each of them is understood; -v says which. None may stop
+// the program.
+func TestParsers(t *testing.T) {
+	readers := append(drop.Sections(drop.Catalogue()), probe.Uptime, probe.BootID)
+	for _, name := range testdata.Recordings() {
+		c, err := testdata.Recording(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, out := range c.Outputs {
+			i := slices.IndexFunc(readers, func(r probe.Reader) bool { return r.Matches(out.Section) })
+			if i < 0 || out.State != probe.Known {
+				continue
+			}
+			if err := parses(readers[i], nil, out.Text); err != nil {
+				t.Errorf("%s: %s: %v", name, out.Section, err)
+			}
+		}
 	}
-	readers := append(drop.Sections(drop.Catalogue()), probe.Uptime)
+	if corpus := os.Getenv("FLEETDROP_CORPUS"); corpus != "" {
+		parseCorpus(t, readers, corpus)
+	}
+}
+
+func parseCorpus(t *testing.T, readers []probe.Reader, corpus string) {
 	for _, k := range kinds {
 		files, err := filepath.Glob(filepath.Join(corpus, k.folder, "*"))
 		if err != nil || len(files) == 0 {
@@ -82,6 +101,7 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
+// parses says what is wrong with a text; if the parser panics, the test shows with what.
 func parses(r probe.Reader, convert func(output) []probe.Output, text string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
