@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -95,4 +96,13 @@ func quote(s string) string {
 		return strconv.Quote(s[:cut]) + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// quotable returns foreign text as it is if it is safe to print, for what reads like a
+// sentence or a line of a file.
+func quotable(s string) string {
+	if unsafe := func(c rune) bool { return !strconv.IsPrint(c) }; strings.ContainsFunc(s, unsafe) || len(s) > 200 {
+		return quote(s)
+	}
+	return s
 }

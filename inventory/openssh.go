@@ -199,14 +199,6 @@ func refused(q request, stderr string, err error) *Error {
 	return e
 }
 
-// quotable returns foreign text as it is if it is safe to print.
-func quotable(s string) string {
-	if q := quote(s); q[1:len(q)-1] != s {
-		return q
-	}
-	return s
-}
-
 // substitute turns the answers for one host into those for another that ssh_config does
 // not tell apart.
 func (a answers) substitute(q request, hostname string) answers {

@@ -3,7 +3,6 @@ package inventory
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -136,7 +135,7 @@ func (r *resolver) request(e entry) request {
 		addr:  e.addr.value,
 		user:  cmp.Or(r.User, e.user.value),
 		port:  e.port.value,
-		jump:  cmp.Or(r.Jump, e.jump.value),
+		jump:  cmp.Or(r.jumpTo(e), e.jump.value),
 		keys:  slices.Clip(r.identity),
 		from:  e.origin,
 	}
@@ -144,6 +143,19 @@ func (r *resolver) request(e entry) request {
 		q.keys = append(q.keys, k.value)
 	}
 	return q
+}
+
+// jumpTo is the flag --jump for one host: a host that is one of its hops is reached as
+// the hop is, not through itself.
+func (r *resolver) jumpTo(e entry) string {
+	hops, _ := parseJump(r.Jump)
+	at := slices.IndexFunc(hops, func(a address) bool {
+		return strings.EqualFold(a.name, e.name) && cmp.Or(a.port, e.port.value) == cmp.Or(e.port.value, a.port)
+	})
+	if at < 0 {
+		return r.Jump
+	}
+	return strings.Join(strings.Split(r.Jump, ",")[:at], ",")
 }
 
 // endpoint is what the answers say, and the flags that hold for every hop.
@@ -244,8 +256,4 @@ func unique(hosts []Host, p *problems) []Host {
 		})
 	}
 	return left
-}
-
-func explain(ctx context.Context, o Options, name string) ([]Setting, error) {
-	return nil, errors.New("hosts --explain is not there yet")
 }

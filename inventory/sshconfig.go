@@ -160,14 +160,14 @@ func (c *sshConfig) condition(d directive) condition {
 		c.refuse(d.at, "Match "+words)
 	default:
 		w.kind = matchOther
-		c.doubt(d.at, fmt.Sprintf("Match %s", quote(d.text)))
+		c.doubt(d.at, quotable("Match "+d.text))
 	}
 	return w
 }
 
 func (c *sshConfig) include(d directive, dir string, depth int) error {
 	if strings.ContainsAny(d.text, `"'\%$`) {
-		c.doubt(d.at, fmt.Sprintf("Include %s", quote(d.text)))
+		c.doubt(d.at, quotable("Include "+d.text))
 		return nil
 	}
 	for _, pattern := range d.args {
@@ -181,7 +181,7 @@ func (c *sshConfig) include(d directive, dir string, depth int) error {
 		}
 		names, err := filepath.Glob(pattern)
 		if err != nil || strings.ContainsAny(pattern, "[]{}") {
-			c.doubt(d.at, fmt.Sprintf("Include %s", quote(d.text)))
+			c.doubt(d.at, quotable("Include "+d.text))
 			continue
 		}
 		for _, name := range names {
