@@ -173,7 +173,10 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	})
 	shows.stop()
 	if err != nil && ctx.Err() == nil {
-		return errors.Join(err, discard(sinks), abandon(keep, head.Run))
+		if keep != nil {
+			err = errors.Join(err, keep.Abandon())
+		}
+		return errors.Join(err, discard(sinks))
 	}
 	head.Run.Duration = time.Since(started).Round(10 * time.Millisecond).Seconds()
 	head.Run.Interrupted = errors.Is(context.Cause(ctx), errInterrupted)
@@ -202,13 +205,6 @@ func (s *scan) keep(head report.Head, rules []*drop.Rule) (*run.Writer, error) {
 		return nil, err
 	}
 	return run.Create(dir, head, report.Rules(rules), s.keepCaptures)
-}
-
-func abandon(keep *run.Writer, r report.Run) error {
-	if keep == nil {
-		return nil
-	}
-	return keep.Close(r)
 }
 
 // hostOf judges what came of a host.
