@@ -1,8 +1,16 @@
 package remote
 
 import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
 	"strings"
+	"syscall"
 	"unicode/utf8"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // An Error says why a host was not read, or not to the end. Its Code is a contract: it
@@ -36,6 +44,8 @@ type Error struct {
 	Stage   Stage
 	Message string // one line; may hold text that the host sent: escape it
 	Hint    string // the next step, or ""
+
+	retry bool // trying again may help, and harms nobody
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -54,4 +64,140 @@ func bounded(text string) string {
 		cut--
 	}
 	return text[:cut] + "…"
+}
+
+// failure makes an Error of what stopped a link from being made.
+func (l *link) failure(err error) *Error {
+	interrupted := l.ctx.Err() != nil
+	stage := l.watch.now()
+	if expired := l.watch.end(); expired != "" {
+		return timeout(expired, l)
+	}
+	var own *Error
+	var dns *net.DNSError
+	var channel *ssh.OpenChannelError
+	var algorithms *ssh.AlgorithmNegotiationError
+	e := &Error{Stage: stage, Message: bounded(err.Error())}
+	switch {
+	case l.check.verdict != nil:
+		return l.check.verdict
+	case interrupted:
+		e.Code, e.Message = "interrupted", "the scan was interrupted while the host connected"
+	case l.via.lost():
+		return lostJump(l.via, stage)
+	case errors.As(err, &own):
+		return own
+	case errors.As(err, &dns):
+		e.Code, e.Stage, e.Hint = "dns", DNS, "is the name right? HostName in ssh_config gives another one"
+		e.retry = dns.IsTemporary
+	case errors.As(err, &channel):
+		e.forwarding(channel, l)
+	case errors.As(err, &algorithms):
+		e.Code, e.Hint = "algo", "update the server, or --legacy-algorithms"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.Code, e.Hint = "refused", "is sshd running there, and is the port right?"
+	case errors.Is(err, syscall.ETIMEDOUT):
+		e.Code, e.Hint, e.retry = "timeout@tcp", "no answer from the address: a firewall, or the host is down", true
+	case stage == TCP || stage == DNS:
+		e.Code, e.Hint, e.retry = "unreachable", "is there a route to the address?", true
+	case stage == Banner:
+		e.banner(err, l)
+	case stage == Kex && ended(err):
+		e.Code, e.Hint, e.retry = "closed-early", closedHint, true
+		e.Message = "the server hung up during the key exchange"
+	case stage == Kex:
+		e.Code, e.Hint = "protocol", "something between here and the host changes the bytes, or it is not an SSH server"
+	case stage == Auth && ended(err):
+		e.Code, e.retry = "lost", true
+		e.Message = "the connection ended during the login"
+	case stage == Auth:
+		return l.login.failure(err)
+	default:
+		e.Code, e.retry = "lost", true
+	}
+	if p, ok := l.conn.(*proxy); ok && p.errors.String() != "" {
+		e.Message = bounded(e.Message + ": ProxyCommand says: " + p.errors.String())
+	}
+	return e
+}
+
+const closedHint = "MaxStartups or a penalty of sshd, fail2ban, hosts.deny: scan with a lower --rate"
+
+// lostJump says that a bastion is gone. A new connection to it is tried once.
+func lostJump(via *link, stage Stage) *Error {
+	return &Error{Code: "jump:lost", Stage: stage, Message: "the connection to " + via.endpoint.Address() + " on the way ended", retry: true}
+}
+
+// banner explains why no version came.
+func (e *Error) banner(err error, l *link) {
+	said := l.begin.first()
+	refused := strings.HasPrefix(said, "Exceeded MaxStartups") || strings.HasPrefix(said, "Not allowed at this time")
+	switch {
+	case ended(err) && (said == "" || refused):
+		e.Code, e.Hint, e.retry = "closed-early", closedHint, true
+		e.Message = "the server hung up before it said anything"
+		if refused {
+			e.Message = "the server hung up: " + said
+		}
+	default:
+		e.Code, e.Hint = "not-ssh", "is the port right?"
+		e.Message = "what answers is not an SSH 2.0 server: " + said
+	}
+	if _, ok := l.conn.(*proxy); ok {
+		e.retry = false
+	}
+}
+
+// forwarding explains why a bastion did not connect to the next host. The reasons are
+// the words of its C library, in English unless sshd runs under another locale.
+func (e *Error) forwarding(refusal *ssh.OpenChannelError, l *link) {
+	e.Message = bounded(fmt.Sprintf("%s does not connect to %s: %s", l.via.endpoint.Address(), l.endpoint.Address(), refusal.Message))
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(refusal.Message, w) })
+	}
+	switch {
+	case refusal.Reason == ssh.Prohibited || refusal.Reason == ssh.UnknownChannelType:
+		e.Code, e.Hint = "jump-forwarding-denied", "AllowTcpForwarding and PermitOpen in sshd_config of "+l.via.endpoint.Address()
+	case has("Connection refused"):
+		e.Code, e.Hint = "refused", "is sshd running there, and is the port right?"
+	case has("Name or service not known", "name resolution", "No address associated"):
+		e.Code, e.Stage, e.Hint = "dns", DNS, "the host on the way looks up the name"
+	case has("timed out"):
+		e.Code, e.retry = "timeout@tcp", true
+	default:
+		e.Code, e.retry = "unreachable", true
+	}
+}
+
+// timeout says which stage took too long, and what to do about it.
+func timeout(stage Stage, l *link) *Error {
+	e := &Error{Code: "timeout@" + string(stage), Stage: stage, retry: stage == TCP || stage == Banner}
+	switch stage {
+	case DNS:
+		e.Message, e.Hint = "the name server did not answer within 5 s", "is the name server of this machine up?"
+	case TCP:
+		e.Message = fmt.Sprintf("no connection within %v", l.connect)
+		e.Hint = "a firewall, or the host is down; --connect-timeout"
+	case Banner:
+		e.Message = fmt.Sprintf("connected, but no SSH banner within %v", l.connect)
+		if said := l.begin.first(); said != "" {
+			e.Message = bounded(e.Message + "; it says: " + said)
+		}
+		e.Hint = "the host is overloaded or hangs; --connect-timeout"
+	case Kex:
+		e.Message = fmt.Sprintf("the key exchange did not end within %v", l.connect)
+		e.Hint = "a path that drops large packets (MTU), or a host that hangs"
+	case Auth:
+		e.Message, e.Hint = "the server did not answer the login", "PAM or a directory that hangs on the host"
+	default:
+		e.Message = fmt.Sprintf("the host did not answer in stage %s", stage)
+		e.Hint = "the host hangs; --host-timeout"
+	}
+	return e
+}
+
+// ended says that the other side closed the connection.
+func ended(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.ErrClosedPipe) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)
 }

@@ -7,7 +7,10 @@ package remote
 
 import (
 	"context"
+	mrand "math/rand/v2"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fleetdrop/fleetdrop/inventory"
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -101,8 +104,38 @@ func (f *Fleet) Progress() Progress { return f.progress.now() }
 // Grace to end it. Scan then returns the context's error. Any other error means that
 // nothing was contacted and done was not called.
 func (f *Fleet) Scan(ctx context.Context, hosts []inventory.Host, done func(Result)) error {
-	for _, h := range hosts {
-		done(Result{Host: h, Err: &Error{Code: "internal", Stage: Queue, Message: "scanning is not built yet"}})
+	s, err := f.prepare(ctx, hosts)
+	if err != nil {
+		return err
 	}
+	defer s.close()
+	f.progress.begin(len(hosts))
+	results := make(chan Result)
+	go func() {
+		defer close(results)
+		var group errgroup.Group
+		group.SetLimit(s.fleet.Concurrency)
+		for _, i := range mrand.Perm(len(hosts)) { // one rack's hosts stand side by side
+			if s.soft.Err() != nil {
+				results <- s.skip(hosts[i])
+				continue
+			}
+			group.Go(func() error {
+				results <- s.host(hosts[i])
+				return nil
+			})
+		}
+		group.Wait()
+	}()
+	for r := range results {
+		done(r)
+	}
+	s.trust.report()
 	return ctx.Err()
+}
+
+func (f *Fleet) warn(text string) {
+	if f.Warn != nil {
+		f.Warn(text)
+	}
 }
