@@ -16,7 +16,7 @@ func TestImports(t *testing.T) {
 		"probe/kernel":        {"probe"},
 		"probe/drop":          {"probe", "probe/kernel"},
 		"probe/remote":        {"probe", "inventory"},
-		"probe/remote/replay": {"probe", "probe/remote"},
+		"probe/remote/replay": {"probe", "inventory"},
 		"report":              {"probe", "probe/kernel", "probe/drop", "inventory"},
 		"report/run":          {"report", "inventory", "probe"},
 		"testdata":            {"probe"},
