@@ -157,7 +157,7 @@ func (r *run) receive() (err error) {
 		}
 		var n int
 		n, err = r.stdout.Read(r.text[len(r.text):cap(r.text)])
-		from := max(0, len(r.text)-len(end))
+		from := max(0, len(r.text)-max(len(begin), len(end))) // a marker may come in pieces
 		r.text = r.text[:len(r.text)+n]
 		held := r.scan.held.Add(int64(n))
 		if !r.begun {
