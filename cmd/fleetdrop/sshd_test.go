@@ -168,15 +168,19 @@ func TestSSHD(t *testing.T) {
 		}
 	})
 	t.Run("with fresh known_hosts", func(t *testing.T) {
-		fresh := h.path("fresh")
-		code, r, _ := scanned(t, "-F", config, "--known-hosts", fresh, "web-17")
-		if code != report.ExitNone || r.Hosts[0].Error == nil || r.Hosts[0].Error.Code != "hostkey-unknown" || r.Hosts[0].Error.Hint == "" {
-			t.Fatalf("exit code %d, %+v", code, r.Hosts[0].Error)
+		h.write(t, "empty", "")
+		code, r, said := scanned(t, "-F", config, "--known-hosts", h.path("empty"), "web-17")
+		if code != report.ExitNone || len(r.Hosts) != 1 || r.Hosts[0].Error.Code != "hostkey-unknown" || r.Hosts[0].Error.Hint == "" {
+			t.Fatalf("exit code %d, %+v\n%s", code, r.Hosts, said)
 		}
-		if _, err := os.Stat(fresh); err == nil {
+		if h.read(t, "empty") != "" {
 			t.Error("a strict scan wrote known_hosts")
 		}
-		code, _, said := scanned(t, "-F", config, "--known-hosts", fresh, "--host-key", "accept-new", "--window", "0", "web-17")
+		fresh := h.path("fresh")
+		if code, _, said := scanned(t, "-F", config, "--known-hosts", fresh, "web-17"); code != report.ExitUsage {
+			t.Errorf("a file that is not there: exit code %d\n%s", code, said)
+		}
+		code, _, said = scanned(t, "-F", config, "--known-hosts", fresh, "--host-key", "accept-new", "--window", "0", "web-17")
 		if code != 0 {
 			t.Fatalf("accept-new: exit code %d\n%s", code, said)
 		}
