@@ -144,7 +144,7 @@ func (s *openSSH) run(ctx context.Context, args []string) (stdout, stderr string
 	cmd.Stdout, cmd.Stderr = out, errs
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 5 * time.Second // for a machine that is busy
 	err = cmd.Run()
 	if err == nil && out.over {
 		err = fmt.Errorf("more than %d bytes of output", maxAnswer)
