@@ -114,10 +114,7 @@ func (r *run) start() *Error {
 		return l.failure(err)
 	}
 	go r.listen(stderr)
-	first := probe.Start(r.nonce, r.scan.fleet.Window)
-	if r.scan.fleet.Sudo {
-		first = strings.TrimSuffix(first, "\n") + " sudo\n"
-	}
+	first := probe.Start(r.nonce, r.scan.fleet.Window, r.scan.fleet.Sudo)
 	l.watch.enter(Begin, silenceLimit+r.scan.fleet.Window)
 	// A write that fails is a connection that ends, which reading finds out.
 	io.WriteString(r.stdin, first+r.scan.fleet.Script)
