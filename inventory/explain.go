@@ -123,8 +123,8 @@ func (c *sshConfig) matched(stderr string) (passes [][]bool) {
 	return passes
 }
 
-// flag is where a value comes from that the command line gives.
-func flag(name string) Origin { return Origin{File: name} }
+// byFlag is where a value comes from that the command line gives.
+func byFlag(name string) Origin { return Origin{File: name} }
 
 var byDefault = Origin{File: "default"}
 
@@ -149,7 +149,7 @@ func (x *explainer) settings() (list []Setting, err error) {
 	from := func(name, value string, s said, keywords ...string) Origin {
 		switch {
 		case value != "":
-			return flag(name)
+			return byFlag(name)
 		case s.value != "":
 			return s.origin
 		}
@@ -180,7 +180,7 @@ func (x *explainer) settings() (list []Setting, err error) {
 	add("hostkeyalias", h.HostKeyAlias, x.origin("hostkeyalias"))
 	known := x.origin("userknownhostsfile")
 	if len(x.KnownHosts) > 0 {
-		known = flag("--known-hosts")
+		known = byFlag("--known-hosts")
 	}
 	for _, name := range h.UserKnownHostsFiles {
 		add("userknownhostsfile", name, known)
@@ -192,7 +192,7 @@ func (x *explainer) settings() (list []Setting, err error) {
 	add("knownhostscommand", h.KnownHostsCommand, x.origin("knownhostscommand"))
 	strict := x.origin("stricthostkeychecking")
 	if x.HostKey != "" {
-		strict = flag("--host-key")
+		strict = byFlag("--host-key")
 	}
 	add("stricthostkeychecking", h.StrictHostKeyChecking, strict)
 	add("hashknownhosts", yesNo(h.HashKnownHosts), x.origin("hashknownhosts"))
@@ -207,7 +207,7 @@ func (x *explainer) settings() (list []Setting, err error) {
 	}
 	timeout := x.origin("connecttimeout")
 	if x.ConnectTimeout > 0 {
-		timeout = flag("--connect-timeout")
+		timeout = byFlag("--connect-timeout")
 	}
 	add("connecttimeout", duration(h.ConnectTimeout), timeout)
 	add("serveraliveinterval", duration(h.ServerAliveInterval), x.origin("serveraliveinterval"))
@@ -239,7 +239,7 @@ func (x *explainer) identities(add func(key, value string, at Origin)) error {
 	}
 	for _, name := range x.Identity {
 		if path, err := absolute(name, Origin{}); err == nil {
-			named[path] = flag("--identity")
+			named[path] = byFlag("--identity")
 		}
 	}
 	for _, path := range x.host.IdentityFiles {

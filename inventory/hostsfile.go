@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net/netip"
 	"os"
 	"os/user"
@@ -191,10 +192,10 @@ func otherFormat(at Origin, text []byte) *Error {
 				Hint: "run it, and give what it prints with -i -; for a dynamic Ansible inventory: " + fromAnsible(at.File)}
 		case s == "", s[0] == '#', s[0] == ';':
 			continue
-		case first == "---", first == "-", strings.HasSuffix(first, ":"):
-			what = "YAML, which is not understood yet"
 		case first == "{", strings.HasPrefix(s, `{"`), s == "[", s == "[{", strings.HasPrefix(s, `[{"`), strings.HasPrefix(s, `["`):
 			what = "JSON, which is not understood yet"
+		case first == "---", first == "-", strings.HasSuffix(first, ":"):
+			what = "YAML, which is not understood yet"
 		case isSection(first):
 			what = fmt.Sprintf("%s is a section of an Ansible inventory, which is not understood yet", quote(first))
 		default:
@@ -255,7 +256,7 @@ func (r *reader) line(text string, at Origin) bool {
 		count = saturate(count, t.host.count(), count+t.host.count())
 	}
 	if count > uint64(r.max) {
-		fail(words[0].at, fmt.Sprintf("expands to %s hosts, the limit is %s", thousands(count), thousands(uint64(r.max))),
+		fail(words[0].at, fmt.Sprintf("expands to %s hosts, the limit is %s", counted(count), thousands(uint64(r.max))),
 			"check the range, or raise --max-hosts")
 		return true
 	}
@@ -740,6 +741,14 @@ func checkName(s string) *syntaxError {
 		return no("it is no IPv4 address either", "write 10.0.0.1, numbers below 256 without leading zeros")
 	}
 	return nil
+}
+
+// counted is a count that may have been too large to make.
+func counted(n uint64) string {
+	if n == math.MaxUint64 {
+		return "more than " + thousands(n)
+	}
+	return thousands(n)
 }
 
 // thousands writes 100000 as 100,000.

@@ -23,7 +23,12 @@ func limit(entries []entry, expression string, p *problems) []entry {
 	chosen := make([]bool, len(entries))
 	taken := make([]bool, len(entries))
 	adds, problems := false, false
-	for _, text := range limitTerms(expression) {
+	terms := limitTerms(expression)
+	if len(terms) == 0 {
+		fail(quote(expression)+" names no host", "write names, globs or @group")
+		return nil
+	}
+	for _, text := range terms {
 		word, minus := strings.CutPrefix(text, "!")
 		into := chosen
 		if minus {
@@ -115,7 +120,7 @@ func limitTerm(s string, entries []entry) (func(*entry) bool, *syntaxError) {
 		most = maxGlobs
 	}
 	if n := pattern.count(); n > uint64(most) {
-		return nil, wrong(0, fmt.Sprintf("%s expands to %s names, the limit is %s", quote(s), thousands(n), thousands(uint64(most))), "make the range smaller")
+		return nil, wrong(0, fmt.Sprintf("%s expands to %s names, the limit is %s", quote(s), counted(n), thousands(uint64(most))), "make the range smaller")
 	}
 	names := pattern.names()
 	if glob {

@@ -102,6 +102,9 @@ func parseRange(s string) (numbers, *syntaxError) {
 	}
 	first, ok1 := number(firstText)
 	last, ok2 := number(lastText)
+	if (!ok1 || !ok2) && strings.Trim(firstText+lastText, "0123456789") == "" {
+		return none, wrong(0, fmt.Sprintf("%s: numbers of more than %d digits", quote(s), maxDigits), "write the names one by one")
+	}
 	if !ok1 || !ok2 {
 		return none, wrong(0, fmt.Sprintf("%s: numbers only", quote(s)), "write the names one by one")
 	}
@@ -127,9 +130,12 @@ func parseRange(s string) (numbers, *syntaxError) {
 	return n, nil
 }
 
-// number parses decimal digits, few enough that sums of such numbers do not overflow.
+// maxDigits keeps sums of numbers from overflowing.
+const maxDigits = 18
+
+// number parses decimal digits.
 func number(s string) (uint64, bool) {
-	if len(s) > 18 || strings.Trim(s, "0123456789") != "" {
+	if s == "" || len(s) > maxDigits || strings.Trim(s, "0123456789") != "" {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(s, 10, 64)

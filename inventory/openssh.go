@@ -54,6 +54,7 @@ type openSSH struct {
 	path     string
 	config   []string // -F FILE, where one was given
 	defaults answers  // what it says without any file
+	limit    time.Duration
 }
 
 // findOpenSSH returns the ssh in PATH, nil if there is none that knows -G.
@@ -62,7 +63,7 @@ func findOpenSSH(ctx context.Context, file string) *openSSH {
 	if err != nil {
 		return nil
 	}
-	s := &openSSH{path: path, config: []string{"-F", "none"}}
+	s := &openSSH{path: path, config: []string{"-F", "none"}, limit: askLimit}
 	a, _, err := s.ask(ctx, request{alias: "localhost"})
 	if err != nil || a.hostname != "localhost" {
 		return nil
@@ -105,7 +106,7 @@ func quoteArgument(path string) string {
 
 // ask runs ssh -G. The files are those that it read.
 func (s *openSSH) ask(ctx context.Context, q request) (a answers, files []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
 	stdout, stderr, err := s.run(ctx, s.arguments(q))
 	for line := range strings.Lines(stderr) {
@@ -115,7 +116,7 @@ func (s *openSSH) ask(ctx context.Context, q request) (a answers, files []string
 	}
 	switch {
 	case ctx.Err() == context.DeadlineExceeded:
-		return a, files, &Error{Origin: q.from, Message: fmt.Sprintf("ssh -G %s did not answer in %v", q.alias, askLimit),
+		return a, files, &Error{Origin: q.from, Message: fmt.Sprintf("ssh -G %s did not answer in %v", q.alias, s.limit),
 			Hint: "a Match exec or CanonicalizeHostname of ssh_config takes long; try it by hand, or use -F none"}
 	case ctx.Err() != nil:
 		return a, files, ctx.Err()
