@@ -45,10 +45,10 @@ func InDropped(driver, name string) bool {
 	return anyName(d.dropped, name)
 }
 
-// PerQueue says that the counter of a name is that of one queue: those of the other queues
-// add up with it, which no other names do.
-func PerQueue(name string) bool {
-	return strings.ContainsAny(name, "0123456789") || strings.HasPrefix(name, "[")
+// CountsDropped says that the driver adds counters of its own to rx_dropped, as far as is known.
+func CountsDropped(driver string) bool {
+	d, known := drivers[driver]
+	return !known || len(d.dropped) > 0
 }
 
 func anyName(patterns []string, name string) bool {

@@ -38,7 +38,10 @@ func parseEthtoolStats(text string) (probe.Table, error) {
 		number++
 		name, value, ok := cutLast(line, ':')
 		if !ok || value == "" {
-			continue // the title, or "no stats available"
+			if strings.TrimSpace(line) == "" || strings.Contains(line, "stat") {
+				continue // "NIC statistics:", or "no stats available"
+			}
+			return nil, fmt.Errorf("line %d: not a counter: %.80q", number, line)
 		}
 		n, err := strconv.ParseUint(value, 10, 64)
 		if err != nil {
@@ -71,9 +74,6 @@ func parseEthtoolStats(text string) (probe.Table, error) {
 			name = prefix.String()[from:]
 		}
 		row.Fields, row.Cells = append(row.Fields, name), append(row.Cells, n)
-	}
-	if len(row.Cells) == 0 && !strings.Contains(text, "no stat") {
-		return nil, fmt.Errorf("no statistics: %.80q", text)
 	}
 	return probe.Table{row}, nil
 }
