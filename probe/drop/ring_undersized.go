@@ -28,8 +28,8 @@ var _ = add(Rule{
 	Doc: `
 Most drivers begin with a ring buffer far smaller than the adapter can have: 256 descriptors
 of 4096 is common. That is no fault: a small ring keeps delay low, and an adapter that loses
-nothing needs no larger one. So this is a note, and only of an interface that is up with a ring
-of 256 or less. Where the adapter did drop packets for want of room, in the window or before,
+nothing needs no larger one. So this is a note, and only of an interface that is in use with a
+ring of 256 or less. Where the adapter did drop packets for want of room, in the window or before,
 a ring that could be larger is a risk; ring-overflow says how much was lost.
 
 By hand: "ethtool -g eth0".`,
@@ -161,7 +161,7 @@ func checkRingSize(c *Case) (found []Finding) {
 		case kind == Dropping || kind == Dropped:
 			f.Kind = AtRisk
 			f.Message = "its ring buffer overflowed, and could be larger: " + ringSize(size)
-		case state == "up" && float64(current) <= c.Limit(smallRing):
+		case state == "up" && arrived.Total > 0 && float64(current) <= c.Limit(smallRing):
 			f.Kind = Note
 			f.Message = fmt.Sprintf("its ring buffer is small: %s", ringSize(size))
 		default:
