@@ -150,12 +150,12 @@ func TestClasses(t *testing.T) {
 		t.Run(f.Name, func(t *testing.T) {
 			file := writeFile(t, string(f.Data))
 			var requests []request
-			for _, name := range names {
+			for _, name := range []string{"a", "web1", "10.0.0.1", "jump"} {
 				requests = append(requests, request{alias: name})
 			}
-			for i := range 4 {
+			for i := range 3 { // the one in the middle is derived
 				requests = append(requests,
-					request{alias: fmt.Sprintf("web%d", 40+i)},
+					request{alias: fmt.Sprintf("web%d", i)},
 					request{alias: fmt.Sprintf("db%d.example.com", i), port: fmt.Sprint(2000 + i)},
 					request{alias: fmt.Sprintf("n%d", i), addr: fmt.Sprintf("10.0.0.%d", i), user: "bob"},
 					request{alias: fmt.Sprintf("SRV-%d", i), jump: "gate"},
