@@ -19,7 +19,8 @@ const maxKeys = 5
 // agent that refuses to sign, or dies, then costs only its own keys.
 type login struct {
 	keys   *keyring
-	offers []offer
+	set    *keySet
+	offers []offer // that are left
 	check  *hostCheck
 	watch  *watch
 
@@ -136,7 +137,6 @@ func (l *login) failure(err error) *Error {
 	if len(l.tried) > 0 {
 		tried = "tried " + strings.Join(l.tried, ", ")
 	}
-	complaints := l.keys.complaints(l.check.endpoint)
 	switch {
 	case l.partial:
 		e.Code = "auth/mfa"
@@ -148,17 +148,17 @@ func (l *login) failure(err error) *Error {
 		e.Code = "auth/agent"
 		e.Hint = "ssh-add -l; unlock the agent, or name a key file with --identity"
 		tried += "; " + l.refused.Error()
-	case len(l.tried) == 0 && l.keys.locked(l.check.endpoint):
+	case len(l.tried) == 0 && l.set.locked:
 		e.Code = "auth/passphrase"
 		e.Hint = "ssh-add the key first"
 	case len(l.tried) == 0 && !l.asked:
 		e.Code = "auth/no-key"
 		e.Hint = "name a key with --identity, start an agent, or --ask-password"
 	}
-	if len(complaints) > 0 {
-		tried += "; " + strings.Join(complaints, "; ")
+	for _, c := range l.set.complaints {
+		tried += "; " + c
 	}
-	e.Message = bounded(fmt.Sprintf("login as %q refused (%s); the server takes %s",
-		l.check.endpoint.User, tried, strings.Join(l.allowed, ", ")))
+	e.Message = bounded(fmt.Sprintf("login as %q refused; the server takes %s; %s",
+		l.check.endpoint.User, strings.Join(l.allowed, ", "), tried))
 	return e
 }

@@ -100,10 +100,8 @@ func (l *link) handshake(s *scan) error {
 	until := time.Now().Add(l.connect)
 	l.watch.enter(Banner, l.connect)
 	l.begin = &preamble{Conn: l.conn, banner: func() { l.watch.enter(Kex, time.Until(until)) }}
-	l.login = &login{
-		keys: s.keys, check: l.check, watch: &l.watch,
-		offers: s.keys.offers[identities(l.endpoint)],
-	}
+	set := s.keys.sets[identities(l.endpoint)]
+	l.login = &login{keys: s.keys, set: set, offers: set.offers, check: l.check, watch: &l.watch}
 	config := &ssh.ClientConfig{
 		User:          l.endpoint.User,
 		ClientVersion: "SSH-2.0-fleetdrop",

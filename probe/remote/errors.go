@@ -115,8 +115,10 @@ func (l *link) failure(err error) *Error {
 	default:
 		e.Code, e.retry = "lost", true
 	}
-	if p, ok := l.conn.(*proxy); ok && p.errors.String() != "" {
-		e.Message = bounded(e.Message + ": ProxyCommand says: " + p.errors.String())
+	if p, ok := l.conn.(*proxy); ok {
+		if said := p.complaint(); said != "" {
+			e.Message = bounded(e.Message + "; ProxyCommand says: " + said)
+		}
 	}
 	return e
 }

@@ -3,6 +3,8 @@ package remote_test
 import (
 	"context"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -21,7 +23,22 @@ func TestMain(m *testing.M) {
 		serveUntilEnd(dir)
 		return
 	}
+	if address := os.Getenv("FLEETDROP_TEST_PROXY"); address != "" {
+		proxy(address)
+		return
+	}
 	goleak.VerifyTestMain(m)
+}
+
+// proxy joins the standard streams with a connection, as a ProxyCommand does.
+func proxy(address string) {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	go io.Copy(conn, os.Stdin)
+	io.Copy(os.Stdout, conn)
 }
 
 // recorded is the capture of a host of about 50 KB.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -26,8 +25,15 @@ type keyring struct {
 	password string // "" for none
 	files    map[string]*keyFile
 	agents   map[string]*agentSocket // by path
-	offers   map[string][]offer      // by identities
+	sets     map[string]*keySet      // by identities
 	slow     sync.Once
+}
+
+// A keySet is what an endpoint is offered.
+type keySet struct {
+	offers     []offer
+	complaints []string // why files that are named are not among the offers
+	locked     bool     // one of them because it is encrypted
 }
 
 // A keyFile is a file that an IdentityFile names.
@@ -52,7 +58,7 @@ type offer struct {
 func newKeyring(f *Fleet) *keyring {
 	return &keyring{
 		legacy: f.LegacyAlgorithms, warn: f.warn,
-		files: map[string]*keyFile{}, agents: map[string]*agentSocket{}, offers: map[string][]offer{},
+		files: map[string]*keyFile{}, agents: map[string]*agentSocket{}, sets: map[string]*keySet{},
 	}
 }
 
@@ -77,16 +83,18 @@ func identities(e *inventory.Endpoint) string {
 // prepare reads the keys for an endpoint.
 func (k *keyring) prepare(e *inventory.Endpoint, passphrase func(file string) ([]byte, error)) {
 	id := identities(e)
-	if _, ok := k.offers[id]; ok {
+	if k.sets[id] != nil {
 		return
 	}
+	set := &keySet{}
+	k.sets[id] = set
 	held := k.agent(e)
 	var heldKeys []ssh.PublicKey
 	if held != nil {
 		heldKeys = slices.Clone(held.keys)
 	}
-	paths := e.IdentityFiles
-	if paths == nil {
+	paths := slices.DeleteFunc(slices.Clone(e.IdentityFiles), func(path string) bool { return path == "none" })
+	if e.IdentityFiles == nil {
 		paths = defaultIdentities()
 	}
 	var certs []*ssh.Certificate
@@ -97,11 +105,14 @@ func (k *keyring) prepare(e *inventory.Endpoint, passphrase func(file string) ([
 	}
 	var files []*keyFile
 	for _, path := range paths {
-		if f := k.file(path); path != "none" && (f.public != nil || f.encrypted != nil) {
+		f := k.file(path)
+		if f.public != nil || f.encrypted != nil {
 			files = append(files, f)
 			if f.cert != nil {
 				certs = append(certs, f.cert)
 			}
+		} else if !errors.Is(f.err, fs.ErrNotExist) || !slices.Contains(defaultIdentities(), path) {
+			set.complaints = append(set.complaints, bounded(f.err.Error()))
 		}
 	}
 	certOf := func(key ssh.PublicKey) *ssh.Certificate {
@@ -150,8 +161,16 @@ func (k *keyring) prepare(e *inventory.Endpoint, passphrase func(file string) ([
 		if f.signer == nil && f.encrypted != nil && (e.IdentityFiles != nil && !slices.Contains(defaultIdentities(), f.path) || len(offers) == 0) {
 			f.unlock(passphrase)
 		}
-		if f.signer != nil {
+		switch {
+		case f.signer != nil:
 			add(offer{name: f.path, public: f.public, signer: f.signer})
+		case f.err != nil:
+			set.complaints = append(set.complaints, bounded(f.err.Error()))
+		case f.encrypted != nil:
+			set.locked = true
+			set.complaints = append(set.complaints, f.path+" is encrypted")
+		default:
+			set.complaints = append(set.complaints, f.path+" is only a public key, and no agent has it")
 		}
 	}
 	if e.PubkeyAlgorithms != nil {
@@ -163,33 +182,7 @@ func (k *keyring) prepare(e *inventory.Endpoint, passphrase func(file string) ([
 			return !slices.ContainsFunc(keyAlgorithms(key.Type()), func(a string) bool { return slices.Contains(e.PubkeyAlgorithms, a) })
 		})
 	}
-	k.offers[id] = offers
-}
-
-// complaints says why the identity files of an endpoint were not used.
-func (k *keyring) complaints(e *inventory.Endpoint) (text []string) {
-	paths := e.IdentityFiles
-	if paths == nil {
-		paths = defaultIdentities()
-	}
-	for _, path := range paths {
-		f := k.files[path]
-		switch {
-		case f == nil || errors.Is(f.err, fs.ErrNotExist) && slices.Contains(defaultIdentities(), path):
-		case f.err != nil:
-			text = append(text, bounded(f.err.Error()))
-		case f.signer == nil && f.encrypted != nil:
-			text = append(text, path+" is encrypted")
-		case f.signer == nil:
-			text = append(text, path+" is only a public key, and no agent has it")
-		}
-	}
-	return text
-}
-
-// locked says that a key of the endpoint was not used because it is encrypted.
-func (k *keyring) locked(e *inventory.Endpoint) bool {
-	return slices.ContainsFunc(k.complaints(e), func(c string) bool { return strings.HasSuffix(c, " is encrypted") })
+	set.offers = offers
 }
 
 func isCertificate(key ssh.PublicKey) int {

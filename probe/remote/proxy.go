@@ -53,6 +53,16 @@ func startProxy(command string) (*proxy, error) {
 	return p, nil
 }
 
+// complaint returns what the command printed on its standard error. One that has closed
+// its output is about to end, and may still be saying why.
+func (p *proxy) complaint() string {
+	select {
+	case <-p.ended:
+	case <-time.After(200 * time.Millisecond):
+	}
+	return p.errors.String()
+}
+
 // Close ends the command and what it started.
 func (p *proxy) Close() error {
 	p.closed.Do(func() {
