@@ -1,0 +1,37 @@
+package kernel
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/fleetdrop/fleetdrop/probe"
+)
+
+// Meminfo is /proc/meminfo: one row without a name, a field MemTotal and so on for each
+// line, in KiB where the kernel says kB. It shows the machine in every container that is
+// given no other file.
+//
+// Source: fs/proc/meminfo.c, meminfo_proc_show.
+var Meminfo = &probe.Stats{
+	Read:  probe.Read{File: "/proc/meminfo"},
+	Parse: parseMeminfo,
+}
+
+func parseMeminfo(text string) (probe.Table, error) {
+	lines := strings.Count(text, "\n")
+	row := probe.Row{Fields: make([]string, 0, lines), Cells: make([]uint64, 0, lines)}
+	for line := range strings.Lines(text) {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("not a line of memory: %q", line)
+		}
+		value, _, _ = strings.Cut(strings.TrimSpace(value), " ")
+		n, err := strconv.ParseUint(value, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		row.Fields, row.Cells = append(row.Fields, name), append(row.Cells, n)
+	}
+	return probe.Table{row}, nil
+}

@@ -1,0 +1,120 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/fleetdrop/fleetdrop/probe"
+)
+
+// Routes is /proc/net/route: the IPv4 routes of the main table. A router that speaks BGP has
+// a million of them, and more than fit.
+//
+// Source: net/ipv4/fib_trie.c, fib_route_seq_show.
+var Routes = &probe.Section[[]Route]{
+	Read:  probe.Read{File: "/proc/net/route"},
+	Parse: parseRoutes,
+}
+
+// A Route is one line of the main routing table.
+type Route struct {
+	Interface string // "*" where the route refuses
+	Prefix    netip.Prefix
+	Gateway   netip.Addr // 0.0.0.0 where the network is on the link
+	Flags     uint64     // RTF_UP and so on of include/uapi/linux/route.h
+	Metric    uint64
+}
+
+// parseRoutes parses a line of titles, and lines with the words below them. Addresses are in
+// hexadecimal, as the memory of the host holds them: little-endian, but for the few machines
+// where the mask 00FFFFFF would be none.
+func parseRoutes(text string) ([]Route, error) {
+	titles, text, _ := strings.Cut(text, "\n")
+	at := map[string]int{}
+	for i, title := range strings.Fields(titles) {
+		at[title] = i
+	}
+	var columns [6]int
+	for i, title := range [...]string{"Iface", "Destination", "Gateway", "Flags", "Metric", "Mask"} {
+		column, ok := at[title]
+		if !ok {
+			return nil, fmt.Errorf("no column %s", title)
+		}
+		columns[i] = column
+	}
+	routes := make([]Route, 0, strings.Count(text, "\n"))
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		if len(f) < len(at) {
+			return nil, fmt.Errorf("%d words for %d titles: %q", len(f), len(at), line)
+		}
+		r := Route{Interface: f[columns[0]]}
+		var numbers [3]uint32
+		for i, column := range [...]int{columns[1], columns[2], columns[5]} {
+			n, err := strconv.ParseUint(f[column], 16, 32)
+			if err != nil {
+				return nil, err
+			}
+			numbers[i] = uint32(n)
+		}
+		bits, ok := maskBits(numbers[2])
+		if !ok {
+			return nil, fmt.Errorf("not a mask: %q", f[columns[5]])
+		}
+		r.Prefix, r.Gateway = netip.PrefixFrom(ipv4(numbers[0]), bits), ipv4(numbers[1])
+		var err error
+		if r.Flags, err = strconv.ParseUint(f[columns[3]], 16, 64); err != nil {
+			return nil, err
+		}
+		if r.Metric, err = strconv.ParseUint(f[columns[4]], 10, 64); err != nil {
+			return nil, err
+		}
+		routes = append(routes, r)
+	}
+	return routes, nil
+}
+
+// ipv4 reads an address as a little-endian host prints it.
+func ipv4(n uint32) netip.Addr {
+	var a [4]byte
+	binary.LittleEndian.PutUint32(a[:], n)
+	return netip.AddrFrom4(a)
+}
+
+// maskBits returns the length of a mask as a little-endian host prints it.
+func maskBits(n uint32) (bits int, ok bool) {
+	a := ipv4(n).As4()
+	mask := binary.BigEndian.Uint32(a[:])
+	for mask&(1<<31) != 0 {
+		bits++
+		mask <<= 1
+	}
+	return bits, mask == 0
+}
+
+// Rules is ip rule: how many rules choose a routing table. A host that was left alone has
+// three: local, main and default.
+//
+// Source: ip/iprule.c of iproute2, print_rule.
+var Rules = &probe.Section[int64]{
+	Read:  probe.Read{Command: "ip rule"},
+	Parse: parseRules,
+}
+
+func parseRules(text string) (int64, error) {
+	var n int64
+	for line := range strings.Lines(text) {
+		priority, _, ok := strings.Cut(line, ":")
+		if _, err := strconv.ParseUint(priority, 10, 32); err != nil || !ok {
+			return 0, fmt.Errorf("not a rule: %q", line)
+		}
+		n++
+	}
+	return n, nil
+}

@@ -1,0 +1,61 @@
+package kernel
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/fleetdrop/fleetdrop/probe"
+)
+
+// Sockstat is /proc/net/sockstat: rows sockets, TCP, UDP, UDPLITE, RAW and FRAG with gauges
+// such as inuse. The mem of TCP and UDP is in pages and of all network namespaces together;
+// the memory of FRAG, of fragments that wait for the others, is in bytes.
+//
+// Source: net/ipv4/proc.c, sockstat_seq_show.
+var Sockstat = &probe.Stats{
+	Read:  probe.Read{File: "/proc/net/sockstat", Pair: true},
+	Parse: parseSockstat,
+}
+
+// Sockstat6 is /proc/net/sockstat6: rows TCP6, UDP6, UDPLITE6, RAW6 and FRAG6.
+//
+// Source: net/ipv6/proc.c, sockstat6_seq_show.
+var Sockstat6 = &probe.Stats{
+	Read:  probe.Read{File: "/proc/net/sockstat6", Pair: true},
+	Parse: parseSockstat,
+}
+
+// parseSockstat parses lines "TCP: inuse 7 orphan 0".
+func parseSockstat(text string) (probe.Table, error) {
+	t := make(probe.Table, 0, 6)
+	words := strings.Count(text, " ")/2 + 1
+	fields, cells := make([]string, 0, words), make([]uint64, 0, words)
+	for line := range strings.Lines(text) {
+		name, rest, ok := strings.Cut(line, ":")
+		if !ok {
+			return nil, fmt.Errorf("no name in %q", line)
+		}
+		from, title := len(fields), ""
+		for word := range strings.FieldsSeq(rest) {
+			if title == "" {
+				title = word
+				continue
+			}
+			n, err := strconv.ParseUint(word, 10, 64)
+			if strings.HasPrefix(word, "-") {
+				n, err = 0, nil // a sum over the CPUs that was taken while they counted
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s %s: %w", name, title, err)
+			}
+			fields, cells = append(fields, title), append(cells, n)
+			title = ""
+		}
+		if title != "" {
+			return nil, fmt.Errorf("%s %s has no value", name, title)
+		}
+		t = append(t, probe.Row{Name: name, Fields: fields[from:len(fields):len(fields)], Cells: cells[from:len(cells):len(cells)]})
+	}
+	return t, nil
+}
