@@ -208,7 +208,11 @@ func (r *resolver) builtin(config *ssh_config.Config, q request) (answers, *Erro
 		if len(values) == 0 {
 			values = builtinDefaults[keyword]
 		}
-		a.values[keyword] = values
+		for _, v := range values { // ssh keeps a file once
+			if !slices.Contains(a.values[keyword], v) {
+				a.values[keyword] = append(a.values[keyword], v)
+			}
+		}
 	}
 	if a.first("stricthostkeychecking") == "" {
 		a.values["stricthostkeychecking"] = builtinDefaults["stricthostkeychecking"]

@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -188,9 +187,8 @@ func (s *openSSH) askSome(ctx context.Context, c *sshConfig, requests []request,
 			for _, f := range files {
 				known = known && slices.Contains(c.files, f)
 			}
-			if e, ok := errors.AsType[*Error](err); ok {
+			if p.refuse(err) {
 				refused++
-				p.fail(e)
 			}
 			return nil
 		})

@@ -18,7 +18,11 @@ type Error struct {
 	Column  int    // counts bytes from 1; 0: the whole line
 	Message string // one clause, safe to print: foreign text in it is quoted
 	Hint    string // the next step; may be empty
+
+	cause error
 }
+
+func (e *Error) Unwrap() error { return e.cause }
 
 func (e *Error) Error() string {
 	text := e.Origin.String()
@@ -46,6 +50,15 @@ type problems struct {
 }
 
 func (p *problems) fail(e *Error) { p.errors = append(p.errors, e) }
+
+// refuse takes an error in, if it is one of ours and not the end of the context.
+func (p *problems) refuse(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	if ok {
+		p.fail(e)
+	}
+	return ok
+}
 
 func (p *problems) warn(e *Error) { p.warnings = append(p.warnings, e) }
 

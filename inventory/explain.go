@@ -38,9 +38,13 @@ func explain(ctx context.Context, o Options, name string) ([]Setting, error) {
 	if bad != nil {
 		return nil, bad
 	}
+	ssh, err := findOpenSSH(ctx, o.SSHConfig)
+	if err != nil {
+		return nil, err
+	}
 	x := explainer{Options: o, entry: e, host: &hosts[0]}
 	r := resolver{Options: o}
-	x.lines = config.applied(ctx, findOpenSSH(ctx, o.SSHConfig), r.request(e), x.host.Hostname)
+	x.lines = config.applied(ctx, ssh, r.request(e), x.host.Hostname)
 	return x.settings()
 }
 

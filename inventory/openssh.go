@@ -44,7 +44,7 @@ func (a answers) first(keyword string) string {
 }
 
 const (
-	askLimit    = 5 * time.Second // for one ssh -G
+	askLimit    = 10 * time.Second // for one ssh -G, which takes 4 ms on a quiet machine
 	askParallel = 8
 	maxAnswer   = 1 << 20
 )
@@ -57,24 +57,31 @@ type openSSH struct {
 	limit    time.Duration
 }
 
-// findOpenSSH returns the ssh in PATH, nil if there is none that knows -G.
-func findOpenSSH(ctx context.Context, file string) *openSSH {
+// findOpenSSH returns the ssh in PATH, nil if there is none that knows -G. One that does
+// not answer in time is an error: without it the same files could be read differently.
+func findOpenSSH(ctx context.Context, file string) (*openSSH, error) {
 	path, err := exec.LookPath("ssh")
 	if err != nil {
-		return nil
+		return nil, nil
 	}
 	s := &openSSH{path: path, config: []string{"-F", "none"}, limit: askLimit}
 	a, _, err := s.ask(ctx, request{alias: "localhost"})
-	if err != nil || a.hostname != "localhost" {
-		return nil
+	switch {
+	case errors.Is(err, errLate) || ctx.Err() != nil:
+		return nil, err
+	case err != nil || a.hostname != "localhost":
+		return nil, nil
 	}
 	s.defaults = a
 	s.config = nil
 	if file != "" {
 		s.config = []string{"-F", file}
 	}
-	return s
+	return s, nil
 }
+
+// errLate is within the error of an ssh that did not answer in time.
+var errLate = errors.New("late")
 
 // arguments are those of ssh -G. Names cannot be taken for options: they are checked when
 // they are read, and stand after "--".
@@ -117,7 +124,7 @@ func (s *openSSH) ask(ctx context.Context, q request) (a answers, files []string
 	switch {
 	case ctx.Err() == context.DeadlineExceeded:
 		return a, files, &Error{Origin: q.from, Message: fmt.Sprintf("ssh -G %s did not answer in %v", q.alias, s.limit),
-			Hint: "a Match exec or CanonicalizeHostname of ssh_config takes long; try it by hand, or use -F none"}
+			Hint: "a Match exec or CanonicalizeHostname of ssh_config takes long; try it by hand, or use -F none", cause: errLate}
 	case ctx.Err() != nil:
 		return a, files, ctx.Err()
 	case err != nil:
@@ -147,6 +154,9 @@ func (s *openSSH) run(ctx context.Context, args []string) (stdout, stderr string
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second // for a machine that is busy
 	err = cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // ssh is done; a command of Match exec holds on to its output
+	}
 	if err == nil && out.over {
 		err = fmt.Errorf("more than %d bytes of output", maxAnswer)
 	}

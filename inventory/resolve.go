@@ -70,7 +70,10 @@ func newResolver(ctx context.Context, o Options, p *problems) *resolver {
 	if len(p.errors) > 0 {
 		return nil
 	}
-	r.ssh = findOpenSSH(ctx, o.SSHConfig)
+	if r.ssh, err = findOpenSSH(ctx, o.SSHConfig); err != nil {
+		p.refuse(err)
+		return nil
+	}
 	return r
 }
 

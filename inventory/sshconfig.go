@@ -18,6 +18,8 @@ type sshConfig struct {
 	conditions []condition
 	directives []directive
 
+	private string // the user's own file, which nobody else may write
+
 	doubts []*Error // lines that only ssh understands
 	opaque bool     // such a line may tell hosts apart
 }
@@ -74,8 +76,8 @@ func readSSHConfig(file string) (*sshConfig, *Error) {
 		}
 		return c, nil
 	}
-	user := filepath.Join(sshDir, "config")
-	for _, f := range []struct{ name, dir string }{{user, sshDir}, {systemConfig, filepath.Dir(systemConfig)}} {
+	c.private = filepath.Join(sshDir, "config")
+	for _, f := range []struct{ name, dir string }{{c.private, sshDir}, {systemConfig, filepath.Dir(systemConfig)}} {
 		if err := c.read(f.name, f.dir, nil, 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, unreadable(Origin{File: f.name}, err)
 		}
@@ -92,6 +94,10 @@ func (c *sshConfig) read(name, dir string, outer []int, depth int) error {
 	info, err := os.Stat(name)
 	if err != nil {
 		return err
+	}
+	if name == c.private && info.Mode().Perm()&0o022 != 0 {
+		c.opaque = true // as ssh does, for the user's own file
+		c.doubts = append(c.doubts, &Error{Origin: Origin{File: name}, Message: "others may write to it", Hint: "chmod go-w " + name})
 	}
 	if info.Size() > maxConfigFile {
 		return fmt.Errorf("more than %d MiB", maxConfigFile>>20)

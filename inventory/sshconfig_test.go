@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -74,49 +75,57 @@ func TestBuiltinSaysWhatSSHSays(t *testing.T) {
 	for _, f := range configs(t) {
 		t.Run(f.Name, func(t *testing.T) {
 			file := writeFile(t, string(f.Data))
-			config, err := readSSHConfig(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			login, _ := thisMachine()
-			for _, name := range names {
-				r := &resolver{problems: &problems{}, machine: login, config: config}
-				a := r.ask(t.Context(), []request{{alias: name}})[0]
-				if len(r.errors) > 0 {
-					for _, e := range r.errors {
-						if e.Hint == "" {
-							t.Errorf("no next step in: %v", e)
-						}
-					}
-					continue
-				}
-				want, accepted := sshSays(t, file, name)
-				if !accepted {
-					t.Errorf("%s: understood what ssh refuses", name)
-					continue
-				}
-				understood++
-				got := map[string][]string{"hostname": {a.hostname}, "port": {a.port}}
-				for keyword := range want {
-					for _, v := range a.values[keyword] {
-						got[keyword] = append(got[keyword], strings.Replace(v, "~", "HOME", 1))
-					}
-				}
-				if slices.Equal(a.values["identityfile"], builtinDefaults["identityfile"]) {
-					delete(got, "identityfile") // the defaults differ between versions of ssh
-					delete(want, "identityfile")
-				}
-				normalise(got)
-				normalise(want)
-				if diff := cmp.Diff(want, got); diff != "" {
-					t.Errorf("%s (-ssh +builtin):\n%s", name, diff)
-				}
-			}
+			understood += compareBuiltin(t, file, names)
 		})
 	}
 	if understood < 100 {
 		t.Errorf("only %d answers compared: the fallback refuses nearly everything", understood)
 	}
+}
+
+// compareBuiltin compares the fallback with ssh for each name, and counts the answers that
+// it gave.
+func compareBuiltin(t *testing.T, file string, names []string) (understood int) {
+	t.Helper()
+	config, err := readSSHConfig(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, _ := thisMachine()
+	for _, name := range names {
+		r := &resolver{problems: &problems{}, machine: login, config: config}
+		a := r.ask(t.Context(), []request{{alias: name}})[0]
+		if len(r.errors) > 0 {
+			for _, e := range r.errors {
+				if e.Hint == "" {
+					t.Errorf("no next step in: %v", e)
+				}
+			}
+			continue
+		}
+		want, accepted := sshSays(t, file, name)
+		if !accepted {
+			t.Errorf("%s: understood what ssh refuses", name)
+			continue
+		}
+		understood++
+		got := map[string][]string{"hostname": {a.hostname}, "port": {a.port}}
+		for keyword := range want {
+			for _, v := range a.values[keyword] {
+				got[keyword] = append(got[keyword], strings.Replace(v, "~", "HOME", 1))
+			}
+		}
+		if slices.Equal(a.values["identityfile"], builtinDefaults["identityfile"]) {
+			delete(got, "identityfile") // the defaults differ between versions of ssh
+			delete(want, "identityfile")
+		}
+		normalise(got)
+		normalise(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-ssh +builtin):\n%s", name, diff)
+		}
+	}
+	return understood
 }
 
 func normalise(said map[string][]string) {
@@ -161,29 +170,70 @@ func TestClasses(t *testing.T) {
 					request{alias: fmt.Sprintf("SRV-%d", i), jump: "gate"},
 				)
 			}
-			ask := func(alone bool) ([]answers, *problems) {
-				p := &problems{}
-				r := newResolver(t.Context(), Options{SSHConfig: file}, p)
-				if r == nil {
-					t.Fatal(p.err())
-				}
-				r.config.opaque = r.config.opaque || alone
-				return r.ask(t.Context(), requests), p
+			compareClasses(t, file, requests)
+		})
+	}
+}
+
+// compareClasses compares what is derived with what ssh says of each request alone.
+func compareClasses(t *testing.T, file string, requests []request) {
+	t.Helper()
+	ask := func(alone bool) ([]answers, *problems) {
+		p := &problems{}
+		r := newResolver(t.Context(), Options{SSHConfig: file}, p)
+		if r == nil {
+			t.Fatal(p.err())
+		}
+		r.config.opaque = r.config.opaque || alone
+		return r.ask(t.Context(), requests), p
+	}
+	want, refusals := ask(true)
+	got, p := ask(false)
+	if (len(refusals.errors) > 0) != (len(p.errors) > 0) {
+		t.Fatalf("alone: %v\nin classes: %v", refusals.err(), p.err())
+	}
+	if len(p.errors) > 0 {
+		return
+	}
+	for i := range want {
+		if !want[i].like(got[i]) {
+			t.Errorf("%+v:\n%s", requests[i], cmp.Diff(want[i], got[i], cmp.AllowUnexported(answers{})))
+		}
+	}
+}
+
+// TestRandomConfigs makes configurations from lines that are right one by one: the
+// fallback and the classes must both say what ssh says.
+func TestRandomConfigs(t *testing.T) {
+	needSSH(t)
+	blocks := []string{"Host *", "Host a", "Host web*", "Host * !a", "Host web1 10.*", "Host b web*3 *.x", "Match all", "Match final all",
+		"Match originalhost web*", "Match user root", "HOST=a b", "host\tb", "Host \"a\""}
+	lines := []string{"HostName %h.x", "HostName 10.0.0.1", "HostName b", "User u1", "User=u2", "Port 1", "port  = 2 # two", "ProxyJump a,b",
+		"ProxyJump none", "ProxyCommand nc %h", "ProxyCommand none", "IdentityFile ~/.ssh/%h", "IdentityFile /k1", "IdentitiesOnly yes", "ConnectTimeout 5",
+		"HostKeyAlias k", "AddressFamily inet6", "StrictHostKeyChecking accept-new", "# comment", "", "SendEnv A B"}
+	source := rand.New(rand.NewPCG(1, 2))
+	understood := 0
+	for n := range 40 {
+		var b strings.Builder
+		for range source.IntN(12) {
+			list := lines
+			if source.IntN(3) == 0 {
+				list = blocks
 			}
-			want, refusals := ask(true)
-			got, p := ask(false)
-			if (len(refusals.errors) > 0) != (len(p.errors) > 0) {
-				t.Fatalf("alone: %v\nin classes: %v", refusals.err(), p.err())
-			}
-			if len(p.errors) > 0 {
-				return
-			}
-			for i := range want {
-				if !want[i].like(got[i]) {
-					t.Errorf("%+v:\n%s", requests[i], cmp.Diff(want[i], got[i], cmp.AllowUnexported(answers{})))
-				}
+			b.WriteString(list[source.IntN(len(list))] + "\n")
+		}
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			file := writeFile(t, b.String())
+			understood += compareBuiltin(t, file, []string{"a", "web13"})
+			compareClasses(t, file, []request{{alias: "web1"}, {alias: "web2"}, {alias: "web3"}, {alias: "web4", port: "5"}, {alias: "web5", port: "6"},
+				{alias: "web6", port: "7"}, {alias: "web7"}, {alias: "b"}})
+			if t.Failed() {
+				t.Log(b.String())
 			}
 		})
+	}
+	if understood < 15 {
+		t.Errorf("only %d answers compared", understood)
 	}
 }
 
