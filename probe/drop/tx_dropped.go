@@ -1,0 +1,130 @@
+package drop
+
+import (
+	"fmt"
+
+	"github.com/fleetdrop/fleetdrop/probe"
+	"github.com/fleetdrop/fleetdrop/probe/kernel"
+)
+
+var (
+	linkTxDropped = kernel.LinkStats.Column("tx_dropped")
+	linkTxPackets = kernel.LinkStats.Column("tx_packets")
+	devTxDrop     = kernel.NetDev.Column("tx_drop")
+	devTxPackets  = kernel.NetDev.Column("tx_packets")
+)
+
+var _ = add(Rule{
+	ID:       "FD903",
+	Name:     "tx-dropped",
+	Title:    "The driver drops packets on their way out",
+	Stage:    Egress,
+	Scope:    Host,
+	Severity: map[Kind]Severity{Dropping: Medium, Dropped: Low, Note: Info},
+	Needs:    []Need{{linkTxDropped, devTxDrop}},
+	Wants:    append([]probe.Handle{linkTxPackets, devTxPackets, driverStats}, adapterFacts...),
+	Check:    checkSendDropped,
+
+	Doc: `
+Past the qdisc a packet belongs to the driver. It drops one that it cannot map for the adapter, that
+has too many fragments, or that came while its ring was full and the queue was not yet stopped; a
+veth drops what the other end does not take: its MTU is smaller, or its backlog is full. An
+interface without a qdisc has no other place to drop. All this is tx_dropped; what the qdisc drops is not in
+it. A packet that was dropped was never sent, so it is not in tx_packets: the share is of
+both.
+
+By hand: "ip -s -s link show dev eth0"; "ethtool -S eth0", where the driver says more.`,
+
+	Examples: []Example{{
+		Name: "an adapter of a virtual machine",
+		Capture: `
+-- first /sys/class/net/eth0/statistics/ --
+rx_packets 100000
+tx_dropped 5
+tx_packets 100000
+-- first ethtool -S eth0 --
+     Tx Queue#: 0
+       pkts tx discard: 1
+-- /sys/class/net/*/device/uevent --
+eth0 DRIVER=vmxnet3
+-- /sys/class/net/eth0/statistics/ --
+rx_packets 110000
+tx_dropped 65
+tx_packets 109940
+-- ethtool -S eth0 --
+     Tx Queue#: 0
+       pkts tx discard: 61
+`,
+		Outcome: Found,
+		Want:    []string{"medium dropping: eth0: the driver dropped packets that it was to send: 65 since boot, 60 of them in 10.0 s"},
+	}, {
+		Name: "sysfs is not mounted",
+		Capture: `
+-- absent /sys/class/net/*/statistics/ --
+-- first /proc/net/dev --
+  eth0: 1000 1000 0 0 0 0 0 0 1000 1000 0 0 0 0 0 0
+docker0: 1000 1000 0 0 0 0 0 0 1000 1000 0 0 0 0 0 0
+-- /proc/net/dev --
+  eth0: 2000 2000 0 0 0 0 0 0 2000 2000 0 60 0 0 0 0
+docker0: 1000 1000 0 0 0 0 0 0 1000 1000 0 60 0 0 0 0
+`,
+		Outcome: Found,
+		Want:    []string{"medium dropping: eth0: the driver dropped packets that it was to send: 60 since boot, 60 of them in 10.0 s"},
+	}, {
+		Name: "one packet a day",
+		Capture: `
+-- /proc/uptime --
+25920000.00 51840000.00
+-- /sys/class/net/eth0/statistics/ --
+rx_packets 900000000
+tx_dropped 300
+tx_packets 900000000
+`,
+		Outcome: Clean,
+	}, {
+		Name: "what the qdisc dropped is not in it",
+		From: "netns-tx-tbf/after",
+		Capture: `
+-- first /sys/class/net/eth0/statistics/ --
+tx_dropped 0
+-- /sys/class/net/eth0/statistics/ --
+tx_dropped 0
+`,
+		Outcome: Clean,
+	}},
+})
+
+func checkSendDropped(c *Case) (found []Finding) {
+	for _, a := range adapters(c) {
+		dropped := a.of(c, linkTxDropped, devTxDrop)
+		packets := a.of(c, linkTxPackets, devTxPackets)
+		n, _ := dropped.Get()
+		sent, known := packets.Get()
+		if known {
+			sent = sent.Plus(n)
+		}
+		kind, loss := c.Lost(n, sent, Packets)
+		if kind == "" {
+			continue
+		}
+		loss.Exact = true
+		f := Finding{
+			Kind:     kind,
+			Subject:  a.name,
+			Message:  fmt.Sprintf("the driver dropped packets that it was to send: %v", n),
+			Loss:     loss,
+			Evidence: probe.Because(dropped, packets),
+			Steps: []Step{{
+				Text: "look at what the driver says of it in ethtool -S; on a virtual machine, at the host's end of the link too",
+			}, {
+				Text: "where an end of a veth or tunnel has a smaller MTU than the other, make them the same",
+			}},
+		}
+		own, _ := a.driverCounts(c, ofClass(kernel.SendLoss))
+		for _, counted := range own {
+			f.Evidence = append(f.Evidence, quote(counted.facts)...)
+		}
+		found = append(found, f)
+	}
+	return found
+}
