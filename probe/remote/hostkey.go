@@ -332,22 +332,11 @@ func (c *hostCheck) unknown(key ssh.PublicKey) *Error {
 // certificate judges a certificate that a known authority signed.
 func (c *hostCheck) certificate(cert *ssh.Certificate, authority *knownKey) *Error {
 	principal := strings.ToLower(cmp.Or(c.endpoint.HostKeyAlias, c.endpoint.Hostname))
-	checker := ssh.CertChecker{}
-	// CheckCert compares names; OpenSSH also takes patterns in a host's certificate.
-	name := ""
-	for _, p := range cert.ValidPrincipals {
-		if matchPattern(strings.ToLower(p), principal) {
-			name = p
-		}
-	}
 	var err error
-	switch {
-	case cert.CertType != ssh.HostCert:
+	if cert.CertType == ssh.HostCert {
+		err = (&ssh.CertChecker{}).CheckCert(principal, cert)
+	} else {
 		err = errors.New("it is not a host's")
-	case name == "":
-		err = fmt.Errorf("it is for %s", strings.Join(cert.ValidPrincipals, ", "))
-	default:
-		err = checker.CheckCert(name, cert)
 	}
 	if err != nil {
 		return refuse("hostkey-ca", "let the authority of "+authority.place+" sign a new certificate for the host",

@@ -98,7 +98,12 @@ func startSSHD(t testing.TB, lines ...string) *sshd {
 		"PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nLogLevel VERBOSE\n%s\n",
 		s.port, filepath.Join(s.dir, "host_ed25519"), filepath.Join(s.dir, "authorized"),
 		strings.ReplaceAll(strings.Join(lines, "\n"), "DIR", s.dir))
-	cmd := exec.Command(program, "-D", "-e", "-f", write(t, filepath.Join(s.dir, "sshd_config"), config))
+	path := filepath.Join(s.dir, "sshd_config")
+	// New servers turn away an address after refused logins, which tests provoke.
+	if exec.Command(program, "-t", "-f", write(t, path, config+"PerSourcePenalties no\n")).Run() != nil {
+		write(t, path, config)
+	}
+	cmd := exec.Command(program, "-D", "-e", "-f", path)
 	cmd.Stderr = s.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -433,7 +438,7 @@ func TestProxyCommand(t *testing.T) {
 		{"/nonexistent/program", "closed-early"},
 	} {
 		e.ProxyCommand = test.command
-		r := one(t, t.Context(), &remote.Fleet{Script: probe.Script(), ConnectTimeout: 3 * time.Second}, e)
+		r := one(t, t.Context(), &remote.Fleet{Script: probe.Script(), ConnectTimeout: time.Second}, e)
 		if code(r) != test.code {
 			t.Errorf("%s: %s, want %s: %v", test.command, code(r), test.code, r.Err)
 		}
