@@ -2,17 +2,18 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
-	"github.com/fleetdrop/fleetdrop/probe"
+	"github.com/fleetdrop/fleetdrop/probe/drop"
 )
 
 // conversions say what becomes of the output of each command.
 var conversions = []struct {
 	command string
 	pair    bool // the script reads it at both ends of the window
-	convert func(output) []probe.Output
+	convert func(*reading, output) []part
 }{
 	{"cat /proc/uptime", true, same("/proc/uptime")},
 	{"cat /proc/net/dev", true, same("/proc/net/dev")},
@@ -25,24 +26,24 @@ var conversions = []struct {
 	{"cat /proc/net/stat/nf_conntrack", true, same("/proc/net/stat/nf_conntrack")},
 	{"cat /proc/net/sockstat /proc/net/sockstat6", true, sockstat},
 	{"cat /proc/net/tcp", true, listening},
-	{"cat /proc/interrupts", true, sparse("/proc/interrupts")},
-	{"cat /proc/softirqs", true, sparse("/proc/softirqs")},
+	{"cat /proc/interrupts", true, same("/proc/interrupts")},
+	{"cat /proc/softirqs", true, same("/proc/softirqs")},
 	{linkStats, true, statistics},
 	{"tc -s qdisc", true, same("tc -s qdisc")},
-	{"ss -ltnm", true, untitled("ss -Hltnm")},
+	{"ss -ltnm", true, listeners},
 	{"ss -tani", true, synReceived},
 	{"iptables-save -c", true, same("iptables-save -c")},
 	{"iptables-legacy-save -c", true, same("iptables-legacy-save -c")},
 	{"ip6tables-save -c", true, same("ip6tables-save -c")},
-	{"nft -a list ruleset", true, withoutHandles("nft -t list ruleset")},
-	{ethtool("-S"), true, perInterface("ethtool -S ")},
-	{ethtool("-g"), false, perInterface("ethtool -g ")},
-	{ethtool("-l"), false, perInterface("ethtool -l ")},
+	{"nft -a list ruleset", true, ruleset},
+	{ethtool("-S"), true, perInterface("-S")},
+	{ethtool("-g"), false, perInterface("-g")},
+	{ethtool("-l"), false, perInterface("-l")},
 	{ethtool("-i"), false, drivers},
 	{"cat /etc/os-release", false, same("/etc/os-release")},
 	{"uname -a", false, release},
-	{"dmesg 2>&1 | tail -n 300", false, keep("dmesg", messages)},
-	{"ip addr", false, oneLine("ip -o -4 addr")},
+	{"dmesg 2>&1 | tail -n 300", false, same("dmesg")},
+	{"ip addr", false, addresses},
 	{"ip rule", false, same("ip rule")},
 	{linkSettings, false, settings},
 	{"sysctl -a 2>/dev/null | grep -E '^net\\.'", false, sysctls},
@@ -64,41 +65,31 @@ func ethtool(option string) string {
 		`echo "# ` + command + `"; ` + command + " 2>&1; done"
 }
 
-// messages are the lines of the kernel's log that a rule may ask for.
-const messages = `table full|syn flooding|table overflow|watchdog|timed out|out of memory|too many orphaned|` +
-	`allocation failure|csum failure|martian|dropping packet|link (is )?(up|down)|callbacks suppressed`
-
-// known is a section that was read.
-func known(id, text string) probe.Output {
-	return probe.Output{Section: id, State: probe.Known, Text: text}
-}
-
 // same is for what the script reads in the same way.
-func same(id string) func(output) []probe.Output {
-	return func(out output) []probe.Output {
+func same(section string) func(*reading, output) []part {
+	return func(_ *reading, out output) []part {
 		switch {
 		case out.failed && strings.Contains(out.text, "No such file or directory"):
-			return []probe.Output{{Section: id, State: probe.Absent}}
-		case out.failed && strings.Contains(out.text, "ermission denied"):
-			return []probe.Output{{Section: id, State: probe.Denied, Text: out.text}}
+			return []part{{section: section, missing: "absent"}}
 		case out.failed:
-			return []probe.Output{{Section: id, State: probe.Failed, Text: out.text}}
+			return []part{{section: section, lines: out.text, status: 1}}
 		}
-		return []probe.Output{known(id, out.text)}
+		return []part{{section: section, lines: out.text}}
 	}
 }
 
 // sockstat parts two files that were read by one cat.
-func sockstat(out output) []probe.Output {
+func sockstat(_ *reading, out output) []part {
 	v4, v6, found := strings.Cut(out.text, "TCP6:")
-	if !found {
-		return []probe.Output{known("/proc/net/sockstat", v4)}
+	all := []part{{section: "/proc/net/sockstat", lines: v4}}
+	if found {
+		all = append(all, part{section: "/proc/net/sockstat6", lines: "TCP6:" + v6})
 	}
-	return []probe.Output{known("/proc/net/sockstat", v4), known("/proc/net/sockstat6", "TCP6:"+v6)}
+	return all
 }
 
 // listening keeps the title and the sockets that listen; they are the first of the file.
-func listening(out output) []probe.Output {
+func listening(_ *reading, out output) []part {
 	var b strings.Builder
 	for line := range strings.Lines(out.text) {
 		f := strings.Fields(line)
@@ -107,70 +98,59 @@ func listening(out output) []probe.Output {
 		}
 		b.WriteString(line)
 	}
-	return []probe.Output{known("/proc/net/tcp", b.String())}
+	return []part{{section: "/proc/net/tcp", lines: b.String()}}
 }
 
-// sparse keeps the title and what is not zero of a table with a column for each CPU:
-// "24: 0=1 IO-APIC 5-edge ACPI:Ged".
-func sparse(id string) func(output) []probe.Output {
-	return func(out output) []probe.Output {
-		title, rows, _ := strings.Cut(out.text, "\n")
-		cpus := strings.Fields(title)
-		var b strings.Builder
-		b.WriteString(title + "\n")
-		for row := range strings.Lines(rows) {
-			f := strings.Fields(row)
-			if len(f) == 0 {
-				continue
-			}
-			words := f[:1]
-			for i, word := range f[1:] {
-				switch _, err := strconv.ParseUint(word, 10, 64); {
-				case i >= len(cpus) || err != nil:
-					words = append(words, word)
-				case word != "0":
-					words = append(words, strings.TrimPrefix(cpus[i], "CPU")+"="+word)
-				}
-			}
-			b.WriteString(strings.Join(words, " ") + "\n")
+// adapters returns the interfaces that are hardware: all but lo and the ends of a veth.
+func (r *reading) adapters() (all []string) {
+	for part := range strings.SplitSeq(r.output[ethtool("-i")].text, "# ethtool -i ") {
+		name, text, _ := strings.Cut(part, "\n")
+		if strings.HasPrefix(text, "driver: ") && !strings.HasPrefix(text, "driver: veth\n") {
+			all = append(all, name)
 		}
-		return []probe.Output{known(id, b.String())}
-	}
-}
-
-// adapter says that an interface is hardware, or stands for it: a veth named eth0 is the
-// only way out of a network namespace.
-func adapter(name string) bool { return strings.HasPrefix(name, "eth") }
-
-// statistics takes the lines "eth0 rx_bytes 1" apart by interface.
-func statistics(out output) (all []probe.Output) {
-	for line := range strings.Lines(out.text) {
-		name, value, _ := strings.Cut(line, " ")
-		if !adapter(name) {
-			continue
-		}
-		id := "/sys/class/net/" + name + "/statistics/"
-		if len(all) == 0 || all[len(all)-1].Section != id {
-			all = append(all, known(id, ""))
-		}
-		all[len(all)-1].Text += value
 	}
 	return all
 }
 
-// perInterface takes what ethtool said apart by interface.
-func perInterface(command string) func(output) []probe.Output {
-	return func(out output) (all []probe.Output) {
-		for part := range strings.SplitSeq("\n"+out.text, "\n# "+command) {
-			name, text, _ := strings.Cut(part, "\n")
-			if !adapter(name) {
+// statistics makes of "eth0 rx_bytes 1" what a grep of that file says. Where there is no
+// hardware, the script reads what there is but lo.
+func statistics(r *reading, out output) (all []part) {
+	hardware := r.adapters()
+	for line := range strings.Lines(out.text) {
+		f := strings.Fields(line)
+		if len(f) != 3 || f[0] == "lo" || len(hardware) > 0 && !slices.Contains(hardware, f[0]) {
+			continue
+		}
+		if len(all) == 0 || all[len(all)-1].of != f[0] {
+			all = append(all, part{section: "/sys/class/net/*/statistics/", of: f[0]})
+		}
+		all[len(all)-1].lines += "/sys/class/net/" + f[0] + "/statistics/" + f[1] + ":" + f[2] + "\n"
+	}
+	return all
+}
+
+// perInterface takes what ethtool said apart by interface. The script asks those that are
+// hardware, and up.
+func perInterface(option string) func(*reading, output) []part {
+	section := "ethtool " + option + " *"
+	return func(r *reading, out output) (all []part) {
+		hardware := r.adapters()
+		if len(hardware) == 0 {
+			return []part{{section: section, missing: "absent"}}
+		}
+		for text := range strings.SplitSeq("\n"+out.text, "\n# ethtool "+option+" ") {
+			name, text, _ := strings.Cut(text, "\n")
+			if !slices.Contains(hardware, name) {
 				continue
 			}
-			o := known(command+name, strings.TrimRight(text, "\n")+"\n")
-			if !strings.HasPrefix(text, "NIC statistics:") && !strings.Contains(text, " parameters for ") {
-				o.State = probe.Failed
+			p := part{section: section, of: name, lines: strings.TrimRight(text, "\n") + "\n"}
+			if !strings.Contains(r.output["ip addr"].text, ": "+name+": <BROADCAST,MULTICAST,UP") {
+				p.missing = "unread"
 			}
-			all = append(all, o)
+			if !strings.HasPrefix(text, "NIC statistics:") && !strings.Contains(text, " parameters for ") {
+				p.status = 1
+			}
+			all = append(all, p)
 		}
 		return all
 	}
@@ -178,122 +158,118 @@ func perInterface(command string) func(output) []probe.Output {
 
 // drivers makes of "driver: e1000", which is the name that the driver gave itself, what
 // the driver core shows of the same device.
-func drivers(out output) []probe.Output {
+func drivers(r *reading, out output) []part {
+	const section = "/sys/class/net/*/device/uevent"
+	hardware := r.adapters()
+	if len(hardware) == 0 {
+		return []part{{section: section, missing: "absent"}}
+	}
 	var b strings.Builder
-	for _, o := range perInterface("ethtool -i ")(out) {
-		name, _ := strings.CutPrefix(o.Section, "ethtool -i ")
-		driver, _, _ := strings.Cut(o.Text, "\n")
-		driver, _ = strings.CutPrefix(driver, "driver: ")
-		if driver != "veth" { // no device
-			b.WriteString(name + " DRIVER=" + driver + "\n")
+	for _, name := range hardware {
+		_, driver, _ := strings.Cut(out.text, "# ethtool -i "+name+"\ndriver: ")
+		driver, _, _ = strings.Cut(driver, "\n")
+		b.WriteString(strings.Replace(section, "*", name, 1) + ":DRIVER=" + driver + "\n")
+	}
+	return []part{{section: section, lines: b.String()}}
+}
+
+// listeners leaves out the line that -H suppresses.
+func listeners(_ *reading, out output) []part {
+	_, rows, _ := strings.Cut(out.text, "\n")
+	return []part{{section: "ss -Hltnm", lines: rows}}
+}
+
+// synReceived takes the connections of which only the SYN came so far, to be counted.
+func synReceived(_ *reading, out output) []part {
+	var b strings.Builder
+	for line := range strings.Lines(out.text) {
+		if rest, ok := strings.CutPrefix(line, "SYN-RECV "); ok {
+			b.WriteString(rest)
 		}
 	}
-	return []probe.Output{known("/sys/class/net/*/device/uevent", b.String())}
-}
-
-// untitled leaves out the line that -H suppresses.
-func untitled(id string) func(output) []probe.Output {
-	return func(out output) []probe.Output {
-		_, rows, _ := strings.Cut(out.text, "\n")
-		return []probe.Output{known(id, rows)}
+	const section = "ss -Htn state syn-recv"
+	if known, _ := reads(section); !known { // the script counts them itself
+		return []part{{section: section, lines: strconv.Itoa(strings.Count(b.String(), "\n")) + "\n"}}
 	}
-}
-
-// synReceived counts the connections of which only the SYN came so far.
-func synReceived(out output) []probe.Output {
-	n := strings.Count("\n"+out.text, "\nSYN-RECV ")
-	return []probe.Output{known("ss -Htn state syn-recv", strconv.Itoa(n)+"\n")}
+	return []part{{section: section, lines: b.String()}}
 }
 
 var handle = regexp.MustCompile(`(?m) # handle \d+$`)
 
-// withoutHandles leaves out what nft -a adds. No ruleset that was recorded has a set.
-func withoutHandles(id string) func(output) []probe.Output {
-	return func(out output) []probe.Output {
-		return []probe.Output{known(id, handle.ReplaceAllString(out.text, ""))}
-	}
+// ruleset leaves out what nft -a adds. No ruleset that was recorded has a set.
+func ruleset(_ *reading, out output) []part {
+	return []part{{section: "nft -t list ruleset", lines: handle.ReplaceAllString(out.text, "")}}
 }
 
 // release is the third word of uname -a.
-func release(out output) []probe.Output {
-	return []probe.Output{known("/proc/sys/kernel/osrelease", strings.Fields(out.text)[2]+"\n")}
+func release(_ *reading, out output) []part {
+	return []part{{section: "/proc/sys/kernel/osrelease", lines: strings.Fields(out.text)[2] + "\n"}}
 }
 
-// keep is for what the script sends only some lines of.
-func keep(id, pattern string) func(output) []probe.Output {
-	ere := regexp.MustCompilePOSIX(pattern)
-	return func(out output) []probe.Output {
-		var b strings.Builder
-		for line := range strings.Lines(out.text) {
-			if ere.MatchString(strings.ToLower(strings.TrimRight(line, "\n"))) {
-				b.WriteString(line)
-			}
-		}
-		return []probe.Output{known(id, b.String())}
-	}
-}
-
-// oneLine writes the IPv4 addresses of "ip addr" as -o does: each in a line of its own,
+// addresses writes the IPv4 addresses of "ip addr" as -o does: each in a line of its own,
 // with the name of its interface in front and a backslash where the line was broken.
-func oneLine(id string) func(output) []probe.Output {
-	return func(out output) []probe.Output {
-		var b strings.Builder
-		var index, name string
-		wrapped := false
-		for line := range strings.Lines(out.text) {
-			line = strings.TrimRight(line, "\n")
-			switch {
-			case wrapped:
-				b.WriteString(line + "\n")
-				wrapped = false
-			case !strings.HasPrefix(line, " "):
-				index, name, _ = strings.Cut(line, ": ")
-				name, _, _ = strings.Cut(name, ": ")
-				name, _, _ = strings.Cut(name, "@")
-			case strings.HasPrefix(line, "    inet "):
-				b.WriteString(index + ": " + name + line + `\`)
-				wrapped = true
-			}
+func addresses(_ *reading, out output) []part {
+	var b strings.Builder
+	var index, name string
+	wrapped := false
+	for line := range strings.Lines(out.text) {
+		line = strings.TrimRight(line, "\n")
+		switch {
+		case wrapped:
+			b.WriteString(line + "\n")
+			wrapped = false
+		case !strings.HasPrefix(line, " "):
+			index, name, _ = strings.Cut(line, ": ")
+			name, _, _ = strings.Cut(name, ": ")
+			name, _, _ = strings.Cut(name, "@")
+		case strings.HasPrefix(line, "    inet "):
+			b.WriteString(index + ": " + name + line + `\`)
+			wrapped = true
 		}
-		return []probe.Output{known(id, b.String())}
 	}
+	return []part{{section: "ip -o -4 addr", lines: b.String()}}
 }
 
-// settings makes of "/sys/class/net/eth0/mtu:1500" a line of the section of all MTUs.
-func settings(out output) (all []probe.Output) {
+// settings parts the lines "/sys/class/net/eth0/mtu:1500" by file.
+func settings(_ *reading, out output) (all []part) {
 	for _, file := range []string{"carrier_changes", "duplex", "mtu", "operstate", "speed", "tx_queue_len"} {
-		var b strings.Builder
+		p := part{section: "/sys/class/net/*/" + file}
 		for line := range strings.Lines(out.text) {
-			path, value, _ := strings.Cut(strings.TrimPrefix(line, "/sys/class/net/"), ":")
-			if name, ok := strings.CutSuffix(path, "/"+file); ok {
-				b.WriteString(name + " " + value)
+			if path, _, _ := strings.Cut(line, ":"); strings.Count(path, "/") == 5 && strings.HasSuffix(path, "/"+file) {
+				p.lines += line
 			}
 		}
-		all = append(all, known("/sys/class/net/*/"+file, b.String()))
+		all = append(all, p)
 	}
 	return all
 }
 
 // sysctls makes a section of each file that a rule may ask for, and one of the reverse
-// path filters.
-func sysctls(out output) (all []probe.Output) {
-	var filters strings.Builder
+// path filters. sysctl -a shows all files there are, so one that it does not is absent.
+func sysctls(_ *reading, out output) (all []part) {
+	filters := part{section: "/proc/sys/net/ipv4/conf/*/rp_filter"}
+	there := map[string]bool{}
 	for line := range strings.Lines(out.text) {
 		key, value, ok := strings.Cut(line, " = ")
-		if !ok {
-			continue
-		}
-		if name, ok := strings.CutPrefix(key, "net.ipv4.conf."); ok {
-			if name, ok := strings.CutSuffix(name, ".rp_filter"); ok {
-				filters.WriteString(name + " " + value)
+		path := "/proc/sys/" + strings.ReplaceAll(key, ".", "/")
+		switch {
+		case !ok:
+		case strings.HasPrefix(key, "net.ipv4.conf."):
+			if strings.HasSuffix(key, ".rp_filter") {
+				filters.lines += path + ":" + value
 			}
-			continue
-		}
-		if wanted.MatchString(key) {
-			all = append(all, known("/proc/sys/"+strings.ReplaceAll(key, ".", "/"), value))
+		case wanted.MatchString(key):
+			all = append(all, part{section: path, lines: value})
+			there[path] = true
 		}
 	}
-	return append(all, known("/proc/sys/net/ipv4/conf/*/rp_filter", filters.String()))
+	for _, r := range drop.Sections(drop.Catalogue()) {
+		if id := r.ID(); strings.HasPrefix(id, "/proc/sys/net/") && !strings.Contains(id, "*") && !there[id] {
+			all = append(all, part{section: id, missing: "absent"})
+			there[id] = true
+		}
+	}
+	return append(all, filters)
 }
 
 // wanted leaves out what each interface has of its own, and what is no number.

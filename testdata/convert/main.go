@@ -11,18 +11,16 @@
 //
 // What was read by another command than the script's is converted only if it holds the
 // same text; the README of testdata says how. The rest is left out, so a fact of it is
-// unread and not absent. The same recordings always give the same bytes.
+// unread and not absent.
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -139,68 +137,36 @@ func earlier(all []*reading, r *reading) (first *reading) {
 
 // capture makes a capture of two readings, or of one if there is no first.
 func capture(r, first *reading) (*probe.Capture, error) {
-	c := &probe.Capture{}
-	c.Set("host", strings.TrimSpace(r.output["hostname"].text))
-	c.Set("taken", r.booted.Add(r.up).Format(time.RFC3339))
+	header := &probe.Capture{}
+	header.Set("host", strings.TrimSpace(r.output["hostname"].text))
+	header.Set("taken", r.booted.Add(r.up).Format(time.RFC3339))
 	if first != nil {
 		over := r.up - first.up
-		c.Set("window", fmt.Sprintf("%.0fs", max(1, over.Seconds())))
-		c.Set("over", fmt.Sprintf("%.2f", over.Seconds()))
+		header.Set("window", fmt.Sprintf("%.0fs", max(1, over.Seconds())))
+		header.Set("over", fmt.Sprintf("%.2f", over.Seconds()))
 	}
-	c.Set("login", "root 0")
-	c.Set("recording", r.name)
+	header.Set("login", "root 0")
+	header.Set("recording", r.name)
+	var wire strings.Builder
 	if first != nil {
-		c.Set("before", first.name)
-		before, err := first.sections()
-		if err != nil {
+		header.Set("before", first.name)
+		wire.WriteString(nonce + " first\n")
+		if err := first.write(&wire, true); err != nil {
 			return nil, err
 		}
-		for _, s := range before {
-			if s.pair {
-				s.First = true
-				c.Outputs = append(c.Outputs, s.Output)
-			}
-		}
 	}
-	now, err := r.sections()
-	for _, s := range now {
-		c.Outputs = append(c.Outputs, s.Output)
+	wire.WriteString(nonce + " last\n")
+	if err := r.write(&wire, true); err != nil {
+		return nil, err
 	}
-	return c, err
-}
-
-// A section is one of a reading.
-type section struct {
-	probe.Output
-	pair bool // the script reads it twice
-}
-
-// sections returns all that the script would have read, in its order: those that it reads
-// twice, then the others; plain files, then the rest.
-func (r *reading) sections() ([]section, error) {
-	var all []section
-	for _, rule := range conversions {
-		out, ok := r.output[rule.command]
-		if !ok {
-			return nil, fmt.Errorf("no output of %q", rule.command)
-		}
-		for _, o := range rule.convert(out) {
-			all = append(all, section{o, rule.pair})
-		}
+	if err := r.write(&wire, false); err != nil {
+		return nil, err
 	}
-	order := func(s section) int {
-		switch {
-		case s.pair && strings.HasPrefix(s.Section, "/proc/"):
-			return 0
-		case s.pair:
-			return 1
-		case strings.HasPrefix(s.Section, "/"):
-			return 2
-		}
-		return 3
+	wire.WriteString(nonce + " end\n")
+	c, err := collect(wire.String())
+	if err != nil {
+		return nil, err
 	}
-	slices.SortStableFunc(all, func(a, b section) int {
-		return cmp.Or(cmp.Compare(order(a), order(b)), strings.Compare(a.Section, b.Section))
-	})
-	return all, nil
+	c.Header = header.Header
+	return c, nil
 }

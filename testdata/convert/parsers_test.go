@@ -16,15 +16,15 @@ import (
 // what the script would have made of them.
 var kinds = []struct {
 	folder, section string
-	convert         func(output) []probe.Output
+	convert         func(*reading, output) []part
 }{
 	{"dmesg", "dmesg", nil},
 	{"ethtool-S", "ethtool -S eth0", nil},
 	{"ethtool-g", "ethtool -g eth0", nil},
 	{"ethtool-l", "ethtool -l eth0", nil},
 	{"iptables-save", "iptables-save -c", nil},
-	{"nft-list-ruleset", "nft -t list ruleset", withoutHandles("")},
-	{"proc-interrupts", "/proc/interrupts", sparse("")},
+	{"nft-list-ruleset", "nft -t list ruleset", ruleset},
+	{"proc-interrupts", "/proc/interrupts", nil},
 	{"proc-meminfo", "/proc/meminfo", nil},
 	{"proc-net-dev", "/proc/net/dev", nil},
 	{"proc-net-netstat", "/proc/net/netstat", nil},
@@ -37,7 +37,7 @@ var kinds = []struct {
 	{"proc-net-tcp6", "/proc/net/tcp6", listening},
 	{"proc-net-udp", "/proc/net/udp", nil},
 	{"proc-net-udp6", "/proc/net/udp6", nil},
-	{"proc-softirqs", "/proc/softirqs", sparse("")},
+	{"proc-softirqs", "/proc/softirqs", nil},
 	{"proc-uptime", "/proc/uptime", nil},
 	{"softnet_stat", "/proc/net/softnet_stat", nil},
 	{"tc-s-qdisc", "tc -s qdisc", nil},
@@ -102,14 +102,14 @@ func parseCorpus(t *testing.T, readers []probe.Reader, corpus string) {
 }
 
 // parses says what is wrong with a text; if the parser panics, the test shows with what.
-func parses(r probe.Reader, convert func(output) []probe.Output, text string) (err error) {
+func parses(r probe.Reader, convert func(*reading, output) []part, text string) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			panic(fmt.Sprintf("%s: %v: %q", r.ID(), p, text))
 		}
 	}()
 	if convert != nil {
-		text = convert(output{text: text})[0].Text
+		text = convert(nil, output{text: text})[0].lines
 	}
 	_, err = r.Table(text)
 	return err
