@@ -79,7 +79,7 @@ func TestConvert(t *testing.T) {
 	want := map[string]string{
 		"first /proc/uptime":                  "100.00 1.00\n",
 		"/proc/uptime":                        "104.50 1.00\n",
-		"/proc/interrupts":                    "           CPU0       CPU2       \n 24:  1  0  IO-APIC  5-edge  eth0\nERR:  0\n",
+		"/proc/interrupts":                    "24: 0=1 IO-APIC 5-edge eth0\nERR:\n",
 		"/proc/net/tcp":                       "  sl  local_address rem_address   st\n   0: 0B00630A:0016 00000000:0000 0A\n",
 		"/proc/net/sockstat":                  "sockets: used 7\n",
 		"/proc/net/sockstat6":                 "TCP6: inuse 0\n",
