@@ -51,8 +51,13 @@ func explain(w io.Writer, term string) error {
 		explainRules(w, rules)
 		known = true
 	}
+	// A code of a host has details that are explained with it: timeout@banner, jump:refused.
+	code := term
+	if at := strings.IndexAny(term, "@/:"); at > 0 {
+		code = term[:at]
+	}
 	for _, entry := range words {
-		if !known && canonical(entry.word) == canonical(term) {
+		if !known && (canonical(entry.word) == canonical(term) || entry.word == code) {
 			fmt.Fprintf(w, "%s\n%s\n", entry.word, wrap(entry.text, "  "))
 			known = true
 		}
