@@ -39,7 +39,9 @@ func (p *preamble) Read(b []byte) (int, error) {
 		p.unread = buf[:n]
 	}
 	n := copy(b, p.unread)
-	p.unread = p.unread[n:]
+	if p.unread = p.unread[n:]; len(p.unread) == 0 {
+		p.unread = nil // it would be kept as long as the connection
+	}
 	return n, nil
 }
 

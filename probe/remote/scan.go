@@ -37,7 +37,7 @@ type scan struct {
 	gates   sync.Map     // of handshakes at once with one address: string -> gate
 	retries atomic.Int64 // that are left
 	held    atomic.Int64 // bytes of output in memory
-	buffers sync.Pool
+	blocks  sync.Pool    // of outputs
 }
 
 const (
@@ -68,7 +68,7 @@ func (f *Fleet) prepare(ctx context.Context, hosts []inventory.Host) (*scan, err
 	s.trust, s.keys, s.pool = newTrust(f), newKeyring(f), &pool{scan: s, hops: map[string]*hop{}}
 	s.limiter = rate.NewLimiter(rate.Limit(s.fleet.Rate), max(1, int(s.fleet.Rate/10)))
 	s.retries.Store(int64(max(8, len(hosts)/5))) // a dead switch must not double the scan
-	s.buffers.New = func() any { return make([]byte, 0, 16<<10) }
+	s.blocks.New = func() any { return new(block) }
 	for i := range hosts {
 		s.keys.prepare(&hosts[i].Endpoint, f.Passphrase)
 		for j := range hosts[i].Jump {

@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -39,7 +38,7 @@ type run struct {
 	stderr  excerpt
 	nonce   string
 
-	text        []byte      // what came so far
+	output                  // what came so far
 	begun       bool        // the script's first line has come
 	done        bool        // its last line has come
 	full        bool        // a cap was reached
@@ -63,11 +62,10 @@ func (s *scan) read(l *link, started func()) (*probe.Capture, int64, *Error) {
 		r.interrupted.Store(true)
 		r.end(s.fleet.Grace)
 	})()
-	r.text = s.buffers.Get().([]byte)[:0]
+	r.spare = &s.blocks
 	err := r.receive()
-	text := string(r.text)
+	text := r.take()
 	s.held.Add(int64(-len(text)))
-	s.buffers.Put(r.text) //nolint:staticcheck // a slice header each host does not matter
 	if !r.begun {
 		return nil, int64(len(text)), r.failure(err, text)
 	}
@@ -116,8 +114,13 @@ func (r *run) start() *Error {
 	go r.listen(stderr)
 	first := probe.Start(r.nonce, r.scan.fleet.Window, r.scan.fleet.Sudo)
 	l.watch.enter(Begin, silenceLimit+r.scan.fleet.Window)
-	// A write that fails is a connection that ends, which reading finds out.
-	io.WriteString(r.stdin, first+r.scan.fleet.Script)
+	// x/crypto keeps a buffer as large as the largest write for as long as the session
+	// lasts. A write that fails is a connection that ends, which reading finds out.
+	for text := first + r.scan.fleet.Script; text != "" && err == nil; {
+		n := min(len(text), 4<<10)
+		_, err = io.WriteString(r.stdin, text[:n])
+		text = text[n:]
+	}
 	return nil
 }
 
@@ -149,22 +152,17 @@ func (r *run) receive() (err error) {
 	begin := []byte("fleetdrop capture v1 " + r.nonce + "\n")
 	end := []byte("\n-- " + r.nonce + " end --\n")
 	for err == nil && !r.done && !r.full {
-		if cap(r.text)-len(r.text) < 4<<10 {
-			r.text = append(r.text, make([]byte, max(len(r.text), 16<<10))...)[:len(r.text)]
-		}
 		var n int
-		n, err = r.stdout.Read(r.text[len(r.text):cap(r.text)])
-		from := max(0, len(r.text)-max(len(begin), len(end))) // a marker may come in pieces
-		r.text = r.text[:len(r.text)+n]
+		n, err = r.readFrom(r.stdout)
 		held := r.scan.held.Add(int64(n))
 		if !r.begun {
-			r.begun = bytes.Contains(r.text[from:], begin)
-			r.full = !r.begun && len(r.text) > maxNoise
+			r.begun = r.latest(n, begin)
+			r.full = !r.begun && r.size > maxNoise
 		}
 		if r.begun {
 			l.watch.enter(Run, silenceLimit+r.scan.fleet.Window)
-			r.done = bytes.Contains(r.text[from:], end)
-			r.full = !r.done && (len(r.text) > maxOutput || held > maxHeld)
+			r.done = r.latest(n, end)
+			r.full = !r.done && (r.size > maxOutput || held > maxHeld)
 		}
 	}
 	switch {

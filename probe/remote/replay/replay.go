@@ -241,7 +241,7 @@ func play(ctx context.Context, channel ssh.Channel, c *probe.Capture) error {
 		close(ended)
 	}()
 	first, last := halves(c, words[2])
-	if _, err := io.WriteString(channel, first); err != nil {
+	if err := print(channel, first); err != nil {
 		return err
 	}
 	select {
@@ -249,10 +249,22 @@ func play(ctx context.Context, channel ssh.Channel, c *probe.Capture) error {
 	case <-ctx.Done():
 		return nil
 	}
-	if _, err := io.WriteString(channel, last); err != nil {
+	if err := print(channel, last); err != nil {
 		return err
 	}
 	<-ended
+	return nil
+}
+
+// print writes in pieces, as the buffered output of awk reaches sshd.
+func print(w io.Writer, text string) error {
+	for len(text) > 0 {
+		n, err := io.WriteString(w, text[:min(len(text), 8<<10)])
+		if err != nil {
+			return err
+		}
+		text = text[n:]
+	}
 	return nil
 }
 
