@@ -22,7 +22,7 @@ type Fleet struct {
 	Script  string        // what each host runs, as probe.Script returns it
 	Window  time.Duration // between the two samples; 0: one sample
 	Sudo    bool          // allow the script "sudo -n" for its tools
-	Version string        // of fleetdrop, for the captures' header "script"
+	Version string        // of fleetdrop, beside the script's hash in the captures' headers
 
 	Rate           float64       // new connections a second; 0: 100
 	Concurrency    int           // hosts in flight, sleeping ones included; 0: 1000; lowered to what RLIMIT_NOFILE allows

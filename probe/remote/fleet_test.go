@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func proxy(address string) {
 // recorded is the capture of a host of about 50 KB.
 func recorded(t testing.TB, name string) *probe.Capture {
 	t.Helper()
-	c, err := probe.ParseCapture("fleetdrop capture v1\nhost: " + name + "\n" +
+	c, err := probe.ParseCapture("fleetdrop capture v1\nhost: " + name + "\nscript: sha256:1234\n" +
 		"-- first /proc/uptime --\n100.00 100.00\n-- first /proc/net/netstat --\n" + strings.Repeat("TcpExt: ListenOverflows 17\n", 900) +
 		"-- /proc/uptime --\n101.00 101.00\n-- /proc/net/netstat --\n" + strings.Repeat("TcpExt: ListenOverflows 18\n", 900) +
 		"-- denied dmesg --\nno\n")
@@ -133,8 +134,8 @@ func TestScan(t *testing.T) {
 			continue
 		}
 		c := recorded(t, name)
-		c.Set("script", r.Capture.Get("script"))
-		if got := r.Capture.String(); got != c.String() || !strings.HasPrefix(c.Get("script"), "0.1.0 sha256:") {
+		c.Set("script", "0.1.0 sha256:1234")
+		if got := r.Capture.String(); got != c.String() {
 			t.Errorf("%s: the capture is\n%.300s", name, got)
 		}
 		if r.Cost.Connect <= 0 || r.Cost.Connect > 5*time.Second || r.Cost.Script > 2*time.Second || r.Cost.Bytes < 40_000 {
@@ -143,5 +144,38 @@ func TestScan(t *testing.T) {
 	}
 	if end := fleet.Progress().WindowEnd; end.Before(began) || end.After(time.Now()) {
 		t.Errorf("the last window ended at %v", end)
+	}
+}
+
+// TestOpenFiles lowers the number of hosts in flight to what the limit allows, and says so.
+func TestOpenFiles(t *testing.T) {
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Skip(err)
+	}
+	var hosts []replay.Host
+	for i := range 30 {
+		hosts = append(hosts, replay.Host{Name: fmt.Sprint(i), Capture: recorded(t, "x")})
+	}
+	served := start(t, hosts...)
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip(err)
+	}
+	low := before
+	low.Cur = uint64(len(open) + 64 + 10)
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low); err != nil {
+		t.Skip(err)
+	}
+	defer syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before)
+	var warned []string
+	fleet := &remote.Fleet{Rate: 1000, Warn: func(text string) { warned = append(warned, text) }}
+	for name, r := range scan(t, t.Context(), fleet, served.Hosts()) {
+		if r.Err != nil {
+			t.Errorf("%s: %v", name, r.Err)
+		}
+	}
+	if len(warned) != 1 || !strings.Contains(warned[0], "instead of 30") || !strings.Contains(warned[0], "ulimit -n") {
+		t.Errorf("warned %q", warned)
 	}
 }

@@ -199,11 +199,6 @@ func TestLookup(t *testing.T) {
 func TestAcceptNew(t *testing.T) {
 	p := newPair(t)
 	path := filepath.Join(p.dir, "new", "known_hosts")
-	hello := func(ch ssh.Channel, nonce string) {
-		begin(ch, nonce)
-		fmt.Fprintf(ch, "-- %s end --\n", nonce)
-		exit(ch, 0)
-	}
 	var hosts []inventory.Host
 	for i := range 20 {
 		e := p.endpoint(p.shell(t, hello))

@@ -62,14 +62,14 @@ func newKeyring(f *Fleet) *keyring {
 	}
 }
 
-// defaultIdentities are ssh's own (ssh_config(5), IdentityFile), without those that need
-// a hardware key that only an agent can ask.
+// defaultIdentities are ssh's own (ssh_config(5), IdentityFile). Those that end in _sk
+// need a hardware key, which only an agent can ask.
 func defaultIdentities() (paths []string) {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		return nil
 	}
-	for _, name := range []string{"id_rsa", "id_ecdsa", "id_ed25519"} {
+	for _, name := range []string{"id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_xmss", "id_dsa"} {
 		paths = append(paths, filepath.Join(home, ".ssh", name))
 	}
 	return paths

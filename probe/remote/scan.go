@@ -3,7 +3,6 @@ package remote
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -28,7 +27,6 @@ type scan struct {
 	hard     context.Context // done: every connection is closed
 	kill     context.CancelFunc
 	login    string // the user of this process
-	script   string // header of the captures
 
 	trust   *trust
 	keys    *keyring
@@ -54,9 +52,9 @@ func (f *Fleet) prepare(ctx context.Context, hosts []inventory.Host) (*scan, err
 	if f.Rate < 0 || f.Concurrency < 0 || f.PerJump < 0 || f.Window < 0 {
 		return nil, errors.New("remote: rate, concurrency, per-jump and window cannot be negative")
 	}
-	s := &scan{progress: &f.progress, soft: ctx, script: fmt.Sprintf("%s sha256:%x", cmp.Or(f.Version, "unknown"), sha256.Sum256([]byte(f.Script)))}
+	s := &scan{progress: &f.progress, soft: ctx}
 	s.fleet = Fleet{
-		Script: f.Script, Window: f.Window, Sudo: f.Sudo, LegacyAlgorithms: f.LegacyAlgorithms,
+		Script: f.Script, Version: f.Version, Window: f.Window, Sudo: f.Sudo, LegacyAlgorithms: f.LegacyAlgorithms,
 		Rate: cmp.Or(f.Rate, 100), Concurrency: cmp.Or(f.Concurrency, 1000), PerJump: cmp.Or(f.PerJump, 8),
 		ConnectTimeout: cmp.Or(f.ConnectTimeout, 10*time.Second), HostTimeout: cmp.Or(f.HostTimeout, time.Minute),
 		Grace: cmp.Or(f.Grace, 2*time.Second), Abort: f.Abort,
@@ -192,10 +190,13 @@ func (s *scan) once(h inventory.Host, at *place) (r Result) {
 	return r
 }
 
-// header completes what the script wrote: the inventory's name is the host's.
+// header completes what the script wrote: the inventory's name is the host's, and the
+// hash of the script gets a version beside it.
 func (s *scan) header(c *probe.Capture, h inventory.Host) {
 	c.Set("host", strings.ReplaceAll(h.Name, "\n", " "))
-	c.Set("script", s.script)
+	if script := c.Get("script"); strings.HasPrefix(script, "sha256:") && s.fleet.Version != "" {
+		c.Set("script", s.fleet.Version+" "+script)
+	}
 }
 
 // connect makes a link when it is its turn: through its bastion, within the limits for

@@ -189,6 +189,22 @@ func TestSSHD(t *testing.T) {
 	}
 }
 
+// TestRekey has the server ask for new keys in the middle of the output.
+func TestRekey(t *testing.T) {
+	s := startSSHD(t, "RekeyLimit 16K")
+	numbers := &probe.Section[string]{Read: probe.Read{Command: "seq 1 9000"}, Parse: func(text string) (string, error) { return text, nil }}
+	r := one(t, t.Context(), &remote.Fleet{Script: probe.Script(numbers)}, s.endpoint())
+	if r.Err != nil {
+		t.Fatalf("%s: %v", r.Err.Code, r.Err)
+	}
+	for _, out := range r.Capture.Outputs {
+		if out.Section == "seq 1 9000" && strings.HasSuffix(out.Text, "\n9000\n") {
+			return
+		}
+	}
+	t.Errorf("the capture is\n%.500s", r.Capture)
+}
+
 // A testAgent holds keys; of some it only says that it does.
 type testAgent struct {
 	agent.Agent
