@@ -44,6 +44,50 @@ own buffers, by net.ipv4.tcp_rmem and tcp_wmem, unless the application asks.
 By hand: "ss -uanm": rb in skmem is the buffer and d the drops; "sysctl net.core.rmem_default net.core.rmem_max".`,
 
 	Examples: []Example{{
+		Name: "an application that did not ask for a buffer",
+		From: "netns-udp-default/after",
+		Capture: `
+-- first /proc/net/udp --
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            
+-- first /proc/uptime --
+4564.68 7029.54
+-- /proc/net/udp --
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            
+ 1486: 00000000:2328 00000000:0000 07 00000000:00033C00 00:00000000 00000000     0        0 1735004 2 00000000b5093fff 908     
+-- /proc/uptime --
+4568.85 7029.54
+-- /proc/sys/net/core/rmem_default --
+212992
+-- /proc/sys/net/core/rmem_max --
+4194304
+-- uname -m --
+x86_64
+`,
+		Outcome: Found,
+		Want:    []string{"medium at-risk: udp 0.0.0.0:9000: 211968 bytes wait for the application, and it drops: that is what net.core.rmem_default gives"},
+	}, {
+		Name: "an application that asked for all there is",
+		From: "netns-udp-max/after",
+		Capture: `
+-- first /proc/net/udp --
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            
+-- first /proc/uptime --
+4584.62 7029.69
+-- /proc/net/udp --
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            
+15145: 00000000:2328 00000000:0000 07 00000000:007FF800 00:00000000 00000000     0        0 1742831 2 00000000300de66d 2360    
+-- /proc/uptime --
+4590.67 7029.77
+-- /proc/sys/net/core/rmem_default --
+212992
+-- /proc/sys/net/core/rmem_max --
+4194304
+-- uname -m --
+x86_64
+`,
+		Outcome: Found,
+		Want:    []string{"medium at-risk: udp 0.0.0.0:9000: 8386560 bytes wait for the application, and it drops: that is what net.core.rmem_max allows, twice its value"},
+	}, {
 		Name: "a setting that somebody lowered, and nothing drops",
 		Capture: `
 -- first /proc/net/udp --

@@ -39,17 +39,22 @@ By hand: "nstat -az TcpInCsumErrors"; "tcpdump -vv -i eth0 tcp", which prints "c
 (incorrect" and the sender; "dmesg | grep 'hw csum failure'".`,
 
 	Examples: []Example{{
-		Name: "a middlebox that damages segments",
+		Name: "a sender whose sums are wrong",
+		From: "netns-tcp-csum/after",
 		Capture: `
 -- first /proc/net/snmp --
 Tcp: MaxConn InSegs InErrs InCsumErrors
-Tcp: -1 5000 0 0
+Tcp: -1 0 0 0
+-- first /proc/uptime --
+4592.35 7029.78
 -- /proc/net/snmp --
 Tcp: MaxConn InSegs InErrs InCsumErrors
-Tcp: -1 9000 80 80
+Tcp: -1 404 200 200
+-- /proc/uptime --
+4598.38 7032.91
 `,
 		Outcome: Found,
-		Want:    []string{"medium dropping: checksums were wrong: 80 since boot, 80 of them in 10.0 s"},
+		Want:    []string{"medium dropping: checksums were wrong: 200 since boot, 200 of them in 6.0 s"},
 	}, {
 		Name: "segments that are bad in another way, and one bad sum in 300 days",
 		Capture: `

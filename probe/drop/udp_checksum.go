@@ -84,7 +84,7 @@ func checkUDPChecksum(c *Case) []Finding {
 		Kind:     kind,
 		Message:  fmt.Sprintf("checksums were wrong: %v", wrong.sum()),
 		Loss:     loss,
-		Evidence: wrong.evidence(),
+		Evidence: append(wrong.evidence(), udpInDatagrams.in(c).evidence()...),
 		Claims:   wrong.claims(udpInErrors),
 		Steps:    checksumSteps("udp"),
 	}}

@@ -143,7 +143,7 @@ func checkUDPReceiveBuffer(c *Case) []Finding {
 		Kind:     kind,
 		Message:  fmt.Sprintf("the receive buffer was full: %v", drops),
 		Loss:     loss,
-		Evidence: append(lost.evidence(), probe.Because(most, usual)...),
+		Evidence: slices.Concat(lost.evidence(), udpInDatagrams.in(c).evidence(), probe.Because(most, usual)),
 		Claims:   lost.claims(udpInErrors),
 		Steps: append([]Step{{
 			Text: "let the application read faster: more threads, more sockets with SO_REUSEPORT, less work between two reads",
