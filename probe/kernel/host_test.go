@@ -175,3 +175,16 @@ func FuzzAddresses(f *testing.F) {
 	f.Add(addresses)
 	f.Fuzz(func(_ *testing.T, text string) { _, _ = Addresses.Parse(text) })
 }
+
+func TestStrict(t *testing.T) {
+	for text, want := range map[string][]string{
+		"all 0\ndefault 1\neth0 1\neth1 0\neth2 2\nlo 1\n": {"eth0"},
+		"all 1\ndefault 0\neth0 0\neth1 1\neth2 2\nlo 0\n": {"eth0", "eth1"},
+		"all 2\ndefault 1\neth0 1\nlo 1\n":                 nil,
+	} {
+		values, err := ReversePath.Parse(text)
+		if got := Strict(values); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+	}
+}

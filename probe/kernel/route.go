@@ -118,3 +118,22 @@ func parseRules(text string) (int64, error) {
 	}
 	return n, nil
 }
+
+// ReversePath is net.ipv4.conf.*.rp_filter: 0 takes every packet, 1 only those whose source
+// is reached by the interface that they came by, 2 those whose source is reached at all. What
+// holds for an interface is the larger of its own value and that of "all".
+//
+// Source: include/linux/inetdevice.h, IN_DEV_RPFILTER; Documentation/networking/ip-sysctl.rst.
+var ReversePath = probe.Glob("/proc/sys/net/ipv4/conf/*/rp_filter")
+
+// Strict returns the interfaces, but for lo, that take a packet only by the way back to its
+// source.
+func Strict(reversePath probe.Values) (interfaces []string) {
+	all, _ := reversePath.Get("all")
+	for _, v := range reversePath {
+		if v.Name != "all" && v.Name != "default" && v.Name != "lo" && max(v.Text, all) == "1" {
+			interfaces = append(interfaces, v.Name)
+		}
+	}
+	return interfaces
+}
