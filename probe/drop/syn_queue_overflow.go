@@ -38,7 +38,7 @@ its own. ListenDrops counts it, as it counts everything that a listener drops; s
 only where cookies are off, that many connections are half-open, and ListenDrops grew by more
 than the other causes explain.
 
-Before Linux 3.1 there is no counter: then kernel messages tell of it, without a number.
+Linux 2.6.32 has no such counter: there kernel messages tell of it, without a number.
 
 By hand: "nstat -az TcpExtTCPReqQFullDrop TcpExtListenDrops"; "ss -Htn state syn-recv | wc -l".`,
 

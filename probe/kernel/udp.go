@@ -40,12 +40,14 @@ type UDPSocket struct {
 // Address returns where the socket is bound, "127.0.0.1:53" or "[::1]:53". The kernel prints
 // addresses as numbers of 32 bits, so the order of the bytes is that of its architecture; where
 // that is not known, the address stays hexadecimal.
-func (u UDPSocket) Address(arch string) string {
-	word, port, _ := strings.Cut(u.Local, ":")
+func (u UDPSocket) Address(arch string) string { return localAddress(u.Local, arch) }
+
+func localAddress(local, arch string) string {
+	word, port, _ := strings.Cut(local, ":")
 	n, err := strconv.ParseUint(port, 16, 16)
 	raw, bad := hex.DecodeString(word)
 	if err != nil || bad != nil {
-		return u.Local // parseUDP takes no such row
+		return local // the parsers take no such row
 	}
 	big, known := bigEndian(arch)
 	if !known && strings.Trim(word, "0") != "" {
