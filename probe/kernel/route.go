@@ -137,3 +137,8 @@ func Strict(reversePath probe.Values) (interfaces []string) {
 	}
 	return interfaces
 }
+
+// IPv6Disabled is net.ipv6.conf.*.disable_ipv6: 1 where an interface takes no IPv6.
+//
+// Source: Documentation/networking/ip-sysctl.rst; net/ipv6/ip6_input.c, ip6_rcv_core.
+var IPv6Disabled = probe.Glob("/proc/sys/net/ipv6/conf/*/disable_ipv6")
