@@ -32,17 +32,23 @@ what the CPUs processed.
 By hand: "cat /proc/net/softnet_stat" twice; the numbers are hexadecimal. "sysctl net.core.flow_limit_cpu_bitmap".`,
 
 	Examples: []Example{{
-		Name: "one flow of a flood",
+		Name: "one flow of a flood, seen from a container; 57 of 736 came before the limit was reached",
+		From: "netns-flow-limit/after",
 		Capture: `
 -- first /proc/net/softnet_stat --
-00001000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000
+00067c60 000005c0 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000
+000cc1af 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000001 00000000 00000000
+-- first /proc/uptime --
+4540.98 7011.51
 -- /proc/net/softnet_stat --
-00003000 00000064 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000064
--- /proc/sys/net/core/netdev_max_backlog --
-1000
+00067e3d 000008a0 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 000002a7 00000000 00000000 00000000 00000000
+000cc1b0 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000001 00000000 00000000
+-- /proc/uptime --
+4543.03 7014.96
+-- absent /proc/sys/net/core/netdev_max_backlog --
 `,
 		Outcome: Found,
-		Want:    []string{"medium dropping: cpu0: the flow limit dropped packets of the largest flow: 100 since boot, 100 of them in 10.0 s (net.core.netdev_max_backlog is 1000)"},
+		Want:    []string{"medium dropping: cpu0: the flow limit dropped packets of the largest flow: 679 since boot, 679 of them in 2.0 s (net.core.netdev_max_backlog is unknown (absent))"},
 	}, {
 		Name: "the backlog overflowed, and no flow was limited",
 		From: "netns-softnet-drop/after",

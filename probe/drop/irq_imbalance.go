@@ -82,7 +82,25 @@ Current hardware settings:
 Combined:	2
 `,
 		Outcome: Found,
-		Want:    []string{"medium at-risk: cpu0: it received 98 % of all packets, 58982 a second, and 3 others did the rest; most of its interrupts are of eth0-TxRx-0"},
+		Want:    []string{"medium at-risk: cpu0: it received 98 % of all packets, 58982 a second, and the other CPUs (3) the rest; most interrupts of an adapter come from eth0-TxRx-0"},
+	}, {
+		Name: "one sender on one of two CPUs, over veth",
+		From: "netns-irq-imbalance/after",
+		Capture: `
+-- first /proc/net/softnet_stat --
+00067a69 000005c0 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000
+000a9d49 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000001 00000000 00000000
+-- first /proc/uptime --
+4538.69 7009.96
+-- /proc/net/softnet_stat --
+00067c3f 000005c0 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000
+000cb9a8 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000001 00000000 00000000
+-- /proc/uptime --
+4540.71 7011.46
+-- absent ethtool -l * --
+`,
+		Outcome: Found,
+		Want:    []string{"medium at-risk: cpu1: it received 100 % of all packets, 68483 a second, and the other CPUs (1) the rest"},
 	}, {
 		Name: "the same share of a small load",
 		Capture: `
@@ -120,7 +138,7 @@ func checkImbalance(c *Case) []Finding {
 			busiest, most = cpu, n
 		}
 	}
-	adapter := busiestAdapter(c)
+	receiver := busiestAdapter(c)
 	rate := float64(most.Delta) / max(most.Over.Seconds(), 1e-9)
 	share := float64(most.Delta) / float64(max(all.Delta, 1))
 	if len(column) < 2 || most.Delta == 0 || rate <= c.Limit(imbalanceRate) || share < c.Limit(imbalanceShare) {
@@ -129,21 +147,21 @@ func checkImbalance(c *Case) []Finding {
 	f := Finding{
 		Kind:    AtRisk,
 		Subject: busiest.Source.Row,
-		Message: fmt.Sprintf("it received %.0f %% of all packets, %.0f a second, and %d others did the rest",
+		Message: fmt.Sprintf("it received %.0f %% of all packets, %.0f a second, and the other CPUs (%d) the rest",
 			100*share, rate, len(column)-1),
 		Evidence: probe.Because(busiest, sum),
 	}
 	number, _ := strings.CutPrefix(busiest.Source.Row, "cpu")
 	if cpu, err := strconv.Atoi(number); err == nil {
-		if name, n := busiestInterrupt(kernel.Interrupts.First(c), interrupts, cpu); n > 0 {
-			f.Message += "; most of its interrupts are of " + name
+		if name, n := busiestInterrupt(kernel.Interrupts.First(c), interrupts, cpu, receiver); n > 0 {
+			f.Message += "; most interrupts of an adapter come from " + name
 			f.Evidence = append(f.Evidence, interrupts.Part(name, busiest.Source.Row, n))
 		}
 		now, _ := softirqs.Get()
 		f.Evidence = append(f.Evidence, softirqs.Part("NET_RX", busiest.Source.Row, now.Row("NET_RX").CPUs.Get(cpu)))
 	}
-	if adapter != "" {
-		f.Steps = spreadSteps(c, adapter)
+	if receiver.name != "" {
+		f.Steps = spreadSteps(c, receiver.name)
 	}
 	f.Steps = append(f.Steps, Step{
 		Text: "where an adapter has one queue only, let receive packet steering hand its packets to other CPUs: " +
@@ -154,33 +172,34 @@ func checkImbalance(c *Case) []Finding {
 }
 
 // busiestAdapter returns the adapter that received most in the window.
-func busiestAdapter(c *Case) (name string) {
+func busiestAdapter(c *Case) (busiest adapter) {
 	var most uint64
 	for _, a := range adapters(c) {
 		n, _ := a.of(c, linkPackets, devPackets).Get()
 		if kernel.Channels.Of(c, a.name); n.Delta > most {
-			name, most = a.name, n.Delta
+			busiest, most = a, n.Delta
 		}
 	}
-	return name
+	return busiest
 }
 
-// busiestInterrupt returns the device whose interrupt came most often to a CPU in the
-// window, and how often. Those without a number are the kernel's own.
-func busiestInterrupt(before, now probe.Fact[kernel.IRQs], cpu int) (name string, most uint64) {
+// busiestInterrupt returns that interrupt of an adapter's queues which came most often to a
+// CPU in the window, and how often. Most drivers put the interface's name into it; virtio
+// names the device, which may be a disk.
+func busiestInterrupt(before, now probe.Fact[kernel.IRQs], cpu int, a adapter) (name string, most uint64) {
 	first, known := before.Get()
 	last, ok := now.Get()
-	if !known || !ok {
+	if !known || !ok || a.name == "" {
 		return "", 0
 	}
 	for _, irq := range last {
-		if irq.Name == "" || irq.Name[0] < '0' || irq.Name[0] > '9' {
+		device := irq.What[strings.LastIndexByte(irq.What, ' ')+1:]
+		if !strings.Contains(device, a.name) && !(a.driver == "virtio_net" && strings.Contains(device, "-input")) {
 			continue
 		}
 		n := irq.CPUs.Get(cpu)
 		if was := first.Row(irq.Name).CPUs.Get(cpu); n > was && n-was > most {
-			most = n - was
-			name = irq.What[strings.LastIndexByte(irq.What, ' ')+1:]
+			name, most = device, n-was
 		}
 	}
 	return name, most

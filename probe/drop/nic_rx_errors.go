@@ -55,6 +55,45 @@ By hand: "ip -s -s link show dev eth0"; "ethtool -S eth0", which tells more kind
 "ethtool eth0" for duplex and speed.`,
 
 	Examples: []Example{{
+		Name: "a neighbour with a larger MTU: 100 frames of 300",
+		From: "vm-rx-errors/after",
+		Capture: `
+-- first /proc/uptime --
+7.13 4.02
+-- first /sys/class/net/eth0/statistics/ --
+rx_crc_errors 0
+rx_errors 0
+rx_frame_errors 0
+rx_length_errors 0
+rx_missed_errors 0
+rx_packets 0
+-- first ethtool -S eth0 --
+NIC statistics:
+     rx_length_errors: 0
+     rx_long_length_errors: 0
+-- /proc/uptime --
+15.44 11.80
+-- /sys/class/net/*/device/uevent --
+eth0 DRIVER=e1000
+-- /sys/class/net/*/duplex --
+eth0 full
+-- /sys/class/net/*/speed --
+eth0 1000
+-- /sys/class/net/eth0/statistics/ --
+rx_crc_errors 0
+rx_errors 95
+rx_frame_errors 0
+rx_length_errors 95
+rx_missed_errors 0
+rx_packets 200
+-- ethtool -S eth0 --
+NIC statistics:
+     rx_length_errors: 100
+     rx_long_length_errors: 100
+`,
+		Outcome: Found,
+		Want:    []string{"high dropping: eth0: frames came too long or too short: rx_length_errors is 100 since boot, 100 of them in 8.3 s (1000 Mbit/s, full duplex)"},
+	}, {
 		Name: "a bad cable",
 		Capture: `
 -- first /sys/class/net/eth0/statistics/ --
@@ -83,7 +122,7 @@ NIC statistics:
      rx_crc_errors: 1030
 `,
 		Outcome: Found,
-		Want:    []string{"medium dropping: eth0: frames came broken: rx_crc_errors is 1030 since boot, 992 of them in 10.0 s (100 Mbit/s, half duplex)"},
+		Want:    []string{"high dropping: eth0: frames came broken: rx_crc_errors is 1030 since boot, 992 of them in 10.0 s (100 Mbit/s, half duplex)"},
 	}, {
 		Name: "what found no room is in rx_errors too, and the other has never counted",
 		From: "vm-nics/after-ring-pcnet32",
@@ -120,7 +159,7 @@ vethab: 1000 1000 0 0 0 0 0 0 0 0 0 0 0 0 0 0
 vethab: 1000 1000 60 0 0 60 0 0 0 0 0 0 0 0 0 0
 `,
 		Outcome: Found,
-		Want:    []string{"medium dropping: eth0: frames came broken: rx_frame is 60 since boot, 60 of them in 10.0 s"},
+		Want:    []string{"high dropping: eth0: frames came broken: rx_frame is 60 since boot, 60 of them in 10.0 s"},
 	}, {
 		Name: "rx_errors of a driver that counts packets there whose checksum is wrong above the frame",
 		Capture: `

@@ -163,11 +163,7 @@ func checkQdisc(c *Case) (found []Finding) {
 			Message:  fmt.Sprintf("its queue was full: %v", n),
 			Loss:     loss,
 			Evidence: evidence,
-			Claims: []Claim{
-				// A local sender that is told of it counts it once more.
-				{kernel.SNMP.Counter("Ip", "OutDiscards").Source(), n},
-				{kernel.SNMP.Counter("Udp", "SndbufErrors").Source(), n},
-			},
+			Claims:   countedAgain(n),
 		}
 		values, _ := lengths.Get()
 		length, known := values.Get(device)
@@ -179,6 +175,15 @@ func checkQdisc(c *Case) (found []Finding) {
 		found = append(found, f)
 	}
 	return found
+}
+
+// countedAgain claims what the layers above count once more when they are told that a packet
+// of theirs was dropped.
+func countedAgain(n probe.Counter) []Claim {
+	return []Claim{
+		{kernel.SNMP.Counter("Ip", "OutDiscards").Source(), n},
+		{kernel.SNMP.Counter("Udp", "SndbufErrors").Source(), n},
+	}
 }
 
 // droppedOnPurpose returns what the active queues of an interface dropped before they were full.

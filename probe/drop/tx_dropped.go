@@ -36,6 +36,25 @@ both.
 By hand: "ip -s -s link show dev eth0"; "ethtool -S eth0", where the driver says more.`,
 
 	Examples: []Example{{
+		Name: "200 packets larger than the MTU of the other end of a veth",
+		From: "netns-veth-mtu/sender",
+		Capture: `
+-- first /proc/uptime --
+4535.17 7003.81
+-- first /sys/class/net/eth0/statistics/ --
+rx_packets 0
+tx_dropped 0
+tx_packets 0
+-- /proc/uptime --
+4538.19 7009.34
+-- /sys/class/net/eth0/statistics/ --
+rx_packets 1
+tx_dropped 200
+tx_packets 1
+`,
+		Outcome: Found,
+		Want:    []string{"medium dropping: eth0: the driver dropped packets that it was to send: 200 since boot, 200 of them in 3.0 s"},
+	}, {
 		Name: "an adapter of a virtual machine",
 		Capture: `
 -- first /sys/class/net/eth0/statistics/ --
@@ -114,6 +133,7 @@ func checkSendDropped(c *Case) (found []Finding) {
 			Message:  fmt.Sprintf("the driver dropped packets that it was to send: %v", n),
 			Loss:     loss,
 			Evidence: probe.Because(dropped, packets),
+			Claims:   countedAgain(n),
 			Steps: []Step{{
 				Text: "look at what the driver says of it in ethtool -S; on a virtual machine, at the host's end of the link too",
 			}, {
