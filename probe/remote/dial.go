@@ -3,8 +3,10 @@ package remote
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"syscall"
@@ -42,7 +44,7 @@ func (s *scan) dial(e *inventory.Endpoint, via *link, latest time.Time) (*link, 
 	l.ctx, l.cancel = context.WithCancel(s.hard)
 	context.AfterFunc(l.ctx, l.close)
 	defer context.AfterFunc(s.soft, l.cancel)() // what only connects has nothing to lose
-	l.check = s.trust.check(l.ctx, e)
+	l.check = s.trust.check(l.ctx, e, via != nil || e.ProxyCommand != "")
 	err := l.open()
 	if err == nil {
 		err = l.handshake(s)
@@ -77,8 +79,12 @@ func (l *link) open() (err error) {
 			connecting.Do(func() { l.watch.enter(TCP, l.connect) }) // there are addresses
 			return nil
 		}}
-		if l.endpoint.BindAddress != "" {
-			dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(l.endpoint.BindAddress)}
+		if bind := l.endpoint.BindAddress; bind != "" {
+			ip, err := netip.ParseAddr(bind)
+			if err != nil {
+				return &Error{Code: "config", Stage: DNS, Message: fmt.Sprintf("BindAddress %q is not an address", bind)}
+			}
+			dialer.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, 0))
 		}
 		conn, err = dialer.DialContext(l.ctx, cmp.Or(network, "tcp"), l.endpoint.Address())
 	}
@@ -119,37 +125,43 @@ func (l *link) handshake(s *scan) error {
 		AuthCallback:      l.login.next,
 		BannerCallback:    func(string) error { return nil },
 	}
-	known, insecure := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
-	for _, a := range []struct {
-		word                    string
-		use                     *[]string
-		asked, known, forbidden []string
-	}{
-		{"KexAlgorithms", &config.KeyExchanges, l.endpoint.KexAlgorithms, known.KeyExchanges, insecure.KeyExchanges},
-		{"Ciphers", &config.Ciphers, l.endpoint.Ciphers, known.Ciphers, insecure.Ciphers},
-		{"MACs", &config.MACs, l.endpoint.MACs, known.MACs, insecure.MACs},
-		{"HostKeyAlgorithms", &config.HostKeyAlgorithms, config.HostKeyAlgorithms, nil, nil},
-	} {
-		switch {
-		case a.asked == nil && s.fleet.LegacyAlgorithms:
-			*a.use = append(slices.Clone(a.known), a.forbidden...)
-		case a.asked == nil:
-			*a.use = a.known
-		case a.known != nil:
-			*a.use = slices.DeleteFunc(slices.Clone(a.asked), func(name string) bool {
-				return !slices.Contains(a.known, name) && !slices.Contains(a.forbidden, name)
-			})
-		}
-		if len(*a.use) == 0 { // to x/crypto that would mean its defaults
-			return &Error{Code: "config", Stage: Kex, Message: "none of the " + a.word + " of " + l.endpoint.Alias + " is known here",
-				Hint: "remove the line from ssh_config, or add an algorithm to it"}
-		}
+	if err := s.algorithms(l.endpoint, config); err != nil {
+		return err
 	}
 	conn, channels, requests, err := ssh.NewClientConn(l.begin, l.endpoint.Address(), config)
 	if err != nil {
 		return err
 	}
 	l.Client = ssh.NewClient(conn, channels, requests)
+	l.watch.pause()
+	return nil
+}
+
+// algorithms completes a configuration: without SHA-1 and its like unless the endpoint
+// names them or the user allows them for all.
+func (s *scan) algorithms(e *inventory.Endpoint, config *ssh.ClientConfig) error {
+	safe, insecure := ssh.SupportedAlgorithms(), ssh.InsecureAlgorithms()
+	choose := func(asked, safe, insecure []string) []string {
+		all := append(slices.Clone(safe), insecure...)
+		switch {
+		case asked != nil: // OpenSSH's own may name some that x/crypto has not
+			return slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return !slices.Contains(all, name) })
+		case s.fleet.LegacyAlgorithms:
+			return all
+		}
+		return safe
+	}
+	config.KeyExchanges = choose(e.KexAlgorithms, safe.KeyExchanges, insecure.KeyExchanges)
+	config.Ciphers = choose(e.Ciphers, safe.Ciphers, insecure.Ciphers)
+	config.MACs = choose(e.MACs, safe.MACs, insecure.MACs)
+	for word, names := range map[string][]string{
+		"KexAlgorithms": config.KeyExchanges, "Ciphers": config.Ciphers, "MACs": config.MACs, "HostKeyAlgorithms": config.HostKeyAlgorithms,
+	} {
+		if len(names) == 0 { // which to x/crypto would mean its defaults
+			return &Error{Code: "config", Stage: Kex, Message: "none of the " + word + " of " + e.Alias + " is known here",
+				Hint: "remove the line from ssh_config, or add an algorithm to it"}
+		}
+	}
 	return nil
 }
 
@@ -181,6 +193,20 @@ func (l *link) close() {
 // lost says that the link, or a bastion on its way, has ended by itself.
 func (l *link) lost() bool {
 	return l != nil && (l.ctx.Err() != nil || l.via.lost())
+}
+
+// dragged says that what ended did so because a bastion on its way has: it waits a
+// moment, since the bastion's hosts learn of that as soon as the bastion's link does.
+func (l *link) dragged() bool {
+	if l.via == nil {
+		return false
+	}
+	select {
+	case <-l.via.ctx.Done():
+		return true
+	case <-time.After(200 * time.Millisecond):
+		return l.via.lost()
+	}
 }
 
 // A forwarded connection runs through a bastion. Closing it ends what waits for it at

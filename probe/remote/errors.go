@@ -83,13 +83,16 @@ func (l *link) failure(err error) *Error {
 		return l.check.verdict
 	case interrupted:
 		e.Code, e.Message = "interrupted", "the scan was interrupted while the host connected"
-	case l.via.lost():
+	case ended(err) && l.dragged():
 		return lostJump(l.via, stage)
 	case errors.As(err, &own):
 		return own
 	case errors.As(err, &dns):
 		e.Code, e.Stage, e.Hint = "dns", DNS, "is the name right? HostName in ssh_config gives another one"
 		e.retry = dns.IsTemporary
+		if dns.IsTimeout {
+			e.Code = "timeout@dns"
+		}
 	case errors.As(err, &channel):
 		e.forwarding(channel, l)
 	case errors.As(err, &algorithms):

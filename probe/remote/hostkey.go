@@ -132,6 +132,7 @@ func (t *trust) load(path string) *knownHosts {
 type hostCheck struct {
 	trust    *trust
 	endpoint *inventory.Endpoint
+	indirect bool // through a bastion or a ProxyCommand
 	ctx      context.Context
 	name     string      // in known_hosts
 	lines    []*knownKey // about that name
@@ -142,8 +143,8 @@ type hostCheck struct {
 }
 
 // check prepares for judging the key of an endpoint.
-func (t *trust) check(ctx context.Context, e *inventory.Endpoint) *hostCheck {
-	c := &hostCheck{trust: t, endpoint: e, ctx: ctx, name: hostPort(e.Hostname, e.Port)}
+func (t *trust) check(ctx context.Context, e *inventory.Endpoint, indirect bool) *hostCheck {
+	c := &hostCheck{trust: t, endpoint: e, indirect: indirect, ctx: ctx, name: hostPort(e.Hostname, e.Port)}
 	if e.HostKeyAlias != "" {
 		c.name = strings.ToLower(e.HostKeyAlias)
 	}
@@ -318,15 +319,22 @@ func (c *hostCheck) unknown(key ssh.PublicKey) *Error {
 		}
 	}
 	if !accept {
-		port := ""
-		if c.endpoint.Port != 0 && c.endpoint.Port != 22 {
-			port = fmt.Sprintf("-p %d ", c.endpoint.Port)
-		}
-		return refuse("hostkey-unknown",
-			fmt.Sprintf("compare the fingerprint, then: ssh-keyscan %s%s >> ~/.ssh/known_hosts; or --host-key accept-new", port, c.endpoint.Hostname),
-			"the host key of %s is not known: %s", c.name, fingerprint(key))
+		return refuse("hostkey-unknown", c.howToTrust(), "the host key of %s is not known: %s", c.name, fingerprint(key))
 	}
 	return c.trust.add(c, key)
+}
+
+// howToTrust is the next step with a host that is new.
+func (c *hostCheck) howToTrust() string {
+	files := c.trust.userFiles(c.endpoint)
+	if c.indirect || c.endpoint.HostKeyAlias != "" || len(files) == 0 {
+		return fmt.Sprintf("compare the fingerprint, then connect once with ssh %s; or --host-key accept-new", c.endpoint.Alias)
+	}
+	port := ""
+	if c.endpoint.Port != 22 {
+		port = fmt.Sprintf("-p %d ", c.endpoint.Port)
+	}
+	return fmt.Sprintf("compare the fingerprint, then: ssh-keyscan %s%s >> %s; or --host-key accept-new", port, c.endpoint.Hostname, files[0])
 }
 
 // certificate judges a certificate that a known authority signed.

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,12 +106,12 @@ func (h *hop) dial(s *scan) (l *link, err *Error) {
 		return err
 	})
 	if err != nil {
-		jump := *err
-		jump.retry = false
-		if h.via == nil || len(jump.Code) < 5 || jump.Code[:5] != "jump:" {
-			jump.Code = "jump:" + jump.Code
-			jump.Message = bounded(h.endpoint.Address() + " on the way: " + jump.Message)
+		if strings.HasPrefix(err.Code, "jump") || err.Code == "interrupted" {
+			return nil, err // of a hop before this one
 		}
+		jump := *err
+		jump.Code, jump.retry = "jump:"+err.Code, false
+		jump.Message = bounded(h.endpoint.Address() + " on the way: " + err.Message)
 		return nil, &jump
 	}
 	ended := make(chan struct{})

@@ -212,7 +212,7 @@ func (r *run) failure(err error, text string) *Error {
 	case r.full || r.flooded.Load():
 		e.Code, e.Message = "forced-command", "much text came, and the script's first line was not among it: "+said
 		e.Hint = "a forced command or a login shell that prints without end"
-	case r.link.via.lost():
+	case err != nil && r.link.dragged():
 		return lostJump(r.link.via, Begin)
 	case errors.As(err, &exit) && exit.ExitStatus() != 0:
 		e.Code, e.Message = "no-shell", fmt.Sprintf("the login shell ended with status %d: %s", exit.ExitStatus(), said)
@@ -242,7 +242,7 @@ func (r *run) partial(err error) *Error {
 	case expired == Begin || expired == Run:
 		e.Code, e.Message = "partial/timeout@run", "the script did not end in time"
 		e.Hint = "a tool that hangs on the host; --host-timeout"
-	case r.link.via.lost():
+	case err != nil && r.link.dragged():
 		e.Code, e.Message, e.retry = "partial/lost", lostJump(r.link.via, Run).Message, true
 	case errors.As(err, &exit) && (exit.Signal() != "" || exit.ExitStatus() > 128):
 		e.Code, e.Message = "partial/killed", fmt.Sprintf("the script was killed (status %d %s)", exit.ExitStatus(), exit.Signal())

@@ -73,6 +73,15 @@ func (w *watch) arm(limit time.Duration) {
 	w.timer.Reset(limit)
 }
 
+// pause ends the present stage; the next begins later.
+func (w *watch) pause() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}
+
 // rest is the time that is left for all stages together.
 func (w *watch) rest() time.Duration {
 	w.mu.Lock()
