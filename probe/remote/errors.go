@@ -97,6 +97,8 @@ func (l *link) failure(err error) *Error {
 		e.forwarding(channel, l)
 	case errors.As(err, &algorithms):
 		e.Code, e.Hint = "algo", "update the server, or --legacy-algorithms"
+		e.Message = bounded(fmt.Sprintf("no algorithm for %s in common: the server has %.200s, allowed here are %s", algorithms.What,
+			strings.Join(algorithms.RequestedAlgorithms, ", "), strings.Join(algorithms.SupportedAlgorithms, ", ")))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.Code, e.Hint = "refused", "is sshd running there, and is the port right?"
 	case errors.Is(err, syscall.ETIMEDOUT):
