@@ -21,8 +21,8 @@ type adapter struct {
 // adapterFacts are what adapters asks for.
 var adapterFacts = []probe.Handle{linkPackets, devPackets, deviceEvent, bondMembers}
 
-// adapters returns the adapters of a host: those of which sysfs was read, else what is in
-// /proc/net/dev and does not have the name of an interface made of software.
+// adapters returns the adapters of a host, from sysfs, or from /proc/net/dev where that was
+// not read: what has a driver, or at least no name of an interface made of software.
 func adapters(c *Case) (all []adapter) {
 	events, _ := deviceEvent.In(c).Get()
 	bonds, _ := bondMembers.In(c).Get()
@@ -32,12 +32,12 @@ func adapters(c *Case) (all []adapter) {
 		rows = devPackets.In(c)
 	}
 	for _, r := range rows {
-		name := r.Source.Row
-		_, bond := bonds.Get(name)
-		if bond || !sysfs && madeOfSoftware(name) {
+		a := adapter{r.Source.Row, kernel.Driver(events, r.Source.Row), sysfs}
+		_, bond := bonds.Get(a.name)
+		if bond || a.driver == "" && madeOfSoftware(a.name) {
 			continue
 		}
-		all = append(all, adapter{name, kernel.Driver(events, name), sysfs})
+		all = append(all, a)
 	}
 	return all
 }
@@ -50,7 +50,7 @@ func madeOfSoftware(name string) bool {
 }
 
 var softwarePrefixes = []string{
-	"veth", "docker", "br-", "virbr", "cali", "cni", "flannel", "tap", "tun", "vnet", "nodelocaldns", "kube-", "bond", "team",
+	"veth", "docker", "br", "virbr", "lxdbr", "vmbr", "ovs-", "lxc", "cali", "cni", "flannel", "tap", "tun", "vnet", "nodelocaldns", "kube-", "bond", "team",
 	"dummy", "ifb", "wg", "gre", "sit", "ip6tnl",
 }
 
