@@ -4,7 +4,10 @@ import (
 	"fmt"
 
 	"github.com/fleetdrop/fleetdrop/probe"
+	"github.com/fleetdrop/fleetdrop/probe/kernel"
 )
+
+var outNoRoutes = kernel.SNMP.Counter("Ip", "OutNoRoutes")
 
 var _ = add(Rule{
 	ID:       "FD605",
@@ -14,7 +17,7 @@ var _ = add(Rule{
 	Scope:    Netns,
 	Severity: map[Kind]Severity{Dropping: Medium, Dropped: Low, Note: Info},
 	Needs:    []Need{{listenDrops}},
-	Wants:    append([]probe.Handle{listenOverflows, reqQFullDrop, passiveOpens, syncookies}, listenerFacts...),
+	Wants:    append([]probe.Handle{listenOverflows, reqQFullDrop, passiveOpens, syncookies, outNoRoutes}, listenerFacts...),
 	Residual: true,
 	Check:    checkListenDrops,
 
@@ -23,11 +26,47 @@ ListenDrops counts everything that a listening socket drops. What accept-queue-o
 syn-queue-overflow and tw-recycle-nat have explained is taken away; the rest is said here. It is
 one of: no route back to the client, no memory for the connection, a refusal by a security module,
 and, where SYN cookies are off, net.ipv4.tcp_max_syn_backlog, which has no counter of its own.
+Where OutNoRoutes of IPv4 grew as much, it is taken for the first.
 
 By hand: "nstat -az TcpExtListenDrops TcpExtListenOverflows TcpExtTCPReqQFullDrop"; "ip route get
 CLIENT".`,
 
 	Examples: []Example{{
+		Name: "no route back to the clients",
+		From: "netns-listen-no-route/after",
+		Capture: `
+-- first /proc/net/netstat --
+TcpExt: ListenOverflows ListenDrops TCPReqQFullDrop
+TcpExt: 0 0 0
+-- first /proc/net/snmp --
+Ip: OutNoRoutes
+Ip: 0
+Tcp: PassiveOpens
+Tcp: 0
+-- first /proc/uptime --
+5141.38 7368.07
+-- first ss -Hltnm --
+LISTEN 0      512    10.98.0.1:8080 0.0.0.0:*
+	 skmem:(r0,rb131072,t0,tb16384,f0,w0,o0,bl0,d0)
+-- /proc/net/netstat --
+TcpExt: ListenOverflows ListenDrops TCPReqQFullDrop
+TcpExt: 0 180 0
+-- /proc/net/snmp --
+Ip: OutNoRoutes
+Ip: 180
+Tcp: PassiveOpens
+Tcp: 20
+-- /proc/uptime --
+5146.45 7371.88
+-- ss -Hltnm --
+LISTEN 0      512    10.98.0.1:8080 0.0.0.0:*
+	 skmem:(r0,rb131072,t0,tb16384,f0,w0,o0,bl0,d180)
+-- /proc/sys/net/ipv4/tcp_syncookies --
+1
+`,
+		Outcome: Found,
+		Want:    []string{"medium dropping: 10.98.0.1:8080: a listener dropped SYNs of clients to which there is no route: 180 since boot, 180 of them in 5.1 s"},
+	}, {
 		Name: "cookies are off, and how many are half-open is not known",
 		From: "netns-synq-nocookie/after",
 		Capture: `
@@ -89,7 +128,7 @@ Tcp: 9000000
 
 func checkListenDrops(c *Case) []Finding {
 	drops, overflows, full, opens := listenDrops.In(c), listenOverflows.In(c), reqQFullDrop.In(c), passiveOpens.In(c)
-	cookies := syncookies.In(c)
+	cookies, noRoutes := syncookies.In(c), outNoRoutes.In(c)
 	// A rule that finds nothing, because its loss is not material, claims nothing.
 	rest := c.Unclaimed(drops).Minus(c.Unclaimed(overflows)).Minus(c.Unclaimed(full))
 	arrived, known := opens.Get()
@@ -104,12 +143,16 @@ func checkListenDrops(c *Case) []Finding {
 		Kind:     kind,
 		Message:  fmt.Sprintf("a listener dropped SYNs, though no queue was full: %v", rest),
 		Loss:     loss,
-		Evidence: probe.Because(drops, overflows, full, opens, cookies),
-		Steps: []Step{{
-			Text: `see whether there is a way back to the clients: "ip route get CLIENT" on the host; without one no SYN is answered`,
-		}},
+		Evidence: probe.Because(drops, overflows, full, opens, cookies, noRoutes),
 	}
-	if on, known := cookies.Get(); known && on == 0 {
+	way := Step{Text: `see whether there is a way back to the clients: "ip route get CLIENT" on the host; without one no SYN is answered`}
+	if ways, _ := noRoutes.Get(); kind == Dropping && ways.Delta >= rest.Delta {
+		f.Message = fmt.Sprintf("a listener dropped SYNs of clients to which there is no route: %v", rest)
+		f.Claims = []Claim{{outNoRoutes.Source(), rest}}
+		way.Text = `give the host a way back to the clients: see "ip route get CLIENT"; their packets come in, and no answer can go out`
+	}
+	f.Steps = []Step{way}
+	if on, known := cookies.Get(); known && on == 0 && len(f.Claims) == 0 {
 		f.Message += " (net.ipv4.tcp_syncookies is 0)"
 		f.Steps = append(f.Steps, cookiesOn(cookies))
 	}
