@@ -2,7 +2,6 @@ package remote
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha1" // what hashed lines of known_hosts use; it hides names, it secures nothing
 	"encoding/base64"
@@ -32,10 +31,14 @@ func newKnownHosts() *knownHosts { return &knownHosts{exact: map[string][]*known
 type knownKey struct {
 	marker string // "", "@cert-authority" or "@revoked"
 	hosts  string // as the line has it
+	hashed *hashed
 	key    ssh.PublicKey
 	blob   string // the key in wire format
 	place  string // "FILE:17"
 }
+
+// maxName is longer than any host with its port: a name of the DNS has at most 253 bytes.
+const maxName = 288
 
 // maxKnownHostsLine is longer than any key; OpenSSH has no limit of its own.
 const maxKnownHostsLine = 64 << 10
@@ -118,7 +121,7 @@ func (k *knownHosts) add(line, place string) error {
 		return fmt.Errorf("the key is %s, the line says %s", key.key.Type(), bounded(words[1]))
 	}
 	if strings.HasPrefix(key.hosts, "|") {
-		if _, _, ok := splitHash(key.hosts); !ok {
+		if key.hashed = parseHashed(key.hosts); key.hashed == nil {
 			return errors.New("not a hashed name")
 		}
 	}
@@ -146,27 +149,49 @@ func (k *knownHosts) lookup(name string) []*knownKey {
 }
 
 func (k *knownKey) matches(name string) bool {
-	if salt, hash, ok := splitHash(k.hosts); ok {
-		mac := hmac.New(sha1.New, salt)
-		io.WriteString(mac, name)
-		return bytes.Equal(mac.Sum(nil), hash)
+	if k.hashed != nil {
+		return k.hashed.matches(name)
 	}
 	return matchList(k.hosts, name)
 }
 
-// splitHash reads "|1|SALT|HASH".
-func splitHash(hosts string) (salt, hash []byte, ok bool) {
-	rest, ok := strings.CutPrefix(hosts, "|1|")
-	if !ok {
-		return nil, nil, false
+// A hashed is a name as HashKnownHosts writes it (ssh_config(5)): "|1|SALT|HASH", the
+// hash being the HMAC-SHA1 of the name with the salt as the key.
+type hashed struct{ salt, hash [sha1.Size]byte }
+
+func parseHashed(text string) *hashed {
+	rest, ok := strings.CutPrefix(text, "|1|")
+	salt, hash, parted := strings.Cut(rest, "|")
+	s, saltErr := base64.StdEncoding.DecodeString(salt)
+	h, hashErr := base64.StdEncoding.DecodeString(hash)
+	if !ok || !parted || saltErr != nil || hashErr != nil || len(s) != sha1.Size || len(h) != sha1.Size {
+		return nil
 	}
-	s, h, ok := strings.Cut(rest, "|")
-	salt, saltErr := base64.StdEncoding.DecodeString(s)
-	hash, hashErr := base64.StdEncoding.DecodeString(h)
-	return salt, hash, ok && saltErr == nil && hashErr == nil && len(hash) == sha1.Size
+	return &hashed{[sha1.Size]byte(s), [sha1.Size]byte(h)}
 }
 
-// hashName makes what matches undoes.
+// matches computes the HMAC by hand: each host is looked for in each hashed line, and
+// crypto/hmac would allocate nine times for each of them.
+func (h *hashed) matches(name string) bool {
+	var inner [sha1.BlockSize + maxName]byte
+	var outer [sha1.BlockSize + sha1.Size]byte
+	if len(name) > maxName {
+		return false
+	}
+	for i := range sha1.BlockSize {
+		inner[i], outer[i] = 0x36, 0x5c
+	}
+	for i, b := range h.salt {
+		inner[i] ^= b
+		outer[i] ^= b
+	}
+	copy(inner[sha1.BlockSize:], name)
+	sum := sha1.Sum(inner[:sha1.BlockSize+len(name)])
+	copy(outer[sha1.BlockSize:], sum[:])
+	return sha1.Sum(outer[:]) == h.hash
+}
+
+// hashName makes what matches recognizes.
 func hashName(name string, salt []byte) string {
 	mac := hmac.New(sha1.New, salt)
 	io.WriteString(mac, name)
