@@ -24,6 +24,7 @@ type link struct {
 	endpoint *inventory.Endpoint
 	via      *link // the bastion's; nil for a direct connection
 	connect  time.Duration
+	until    time.Time // the end of connect
 
 	ctx    context.Context // done when the connection is to be closed
 	cancel context.CancelFunc
@@ -63,20 +64,19 @@ func (l *link) open() (err error) {
 	network := map[string]string{"inet": "tcp4", "inet6": "tcp6"}[l.endpoint.AddressFamily]
 	switch {
 	case l.via != nil:
-		// The bastion looks up the name.
-		l.watch.enter(TCP, l.connect)
+		l.connecting() // the bastion looks up the name
 		conn, err = l.via.DialContext(l.ctx, "tcp", l.endpoint.Address())
 		if err == nil {
 			conn = newForwarded(conn)
 		}
-	case l.endpoint.ProxyCommand != "" && l.endpoint.ProxyCommand != "none":
-		l.watch.enter(TCP, l.connect)
+	case l.endpoint.ProxyCommand != "":
+		l.connecting()
 		conn, err = startProxy(l.endpoint.ProxyCommand)
 	default:
 		l.watch.enter(DNS, dnsLimit)
-		var connecting sync.Once
+		var first sync.Once
 		dialer := net.Dialer{ControlContext: func(context.Context, string, string, syscall.RawConn) error {
-			connecting.Do(func() { l.watch.enter(TCP, l.connect) }) // there are addresses
+			first.Do(l.connecting) // there are addresses
 			return nil
 		}}
 		if bind := l.endpoint.BindAddress; bind != "" {
@@ -101,11 +101,16 @@ func (l *link) open() (err error) {
 	return nil
 }
 
+// connecting begins the time for TCP, banner and key exchange.
+func (l *link) connecting() {
+	l.until = time.Now().Add(l.connect)
+	l.watch.enter(TCP, l.connect)
+}
+
 // handshake makes an SSH connection of it.
 func (l *link) handshake(s *scan) error {
-	until := time.Now().Add(l.connect)
-	l.watch.enter(Banner, l.connect)
-	l.begin = &preamble{Conn: l.conn, banner: func() { l.watch.enter(Kex, time.Until(until)) }}
+	l.watch.enter(Banner, time.Until(l.until))
+	l.begin = &preamble{Conn: l.conn, banner: func() { l.watch.enter(Kex, time.Until(l.until)) }}
 	set := s.keys.sets[identities(l.endpoint)]
 	l.login = &login{keys: s.keys, set: set, offers: set.offers, check: l.check, watch: &l.watch}
 	config := &ssh.ClientConfig{

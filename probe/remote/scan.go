@@ -205,6 +205,9 @@ func (s *scan) connect(e *inventory.Endpoint, via *hop, begin func()) (*link, *E
 	endpoint := *e
 	endpoint.User = cmp.Or(endpoint.User, s.login)
 	endpoint.Port = cmp.Or(endpoint.Port, 22)
+	if endpoint.ProxyCommand == "none" {
+		endpoint.ProxyCommand = ""
+	}
 	bastion, err := via.link(s)
 	if err != nil {
 		return nil, err
