@@ -1,10 +1,14 @@
 package kernel
 
 import (
+	"net"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/procfs"
 )
 
 // The rows of 2.6.18 have two cells more than titles, and no drops.
@@ -77,6 +81,39 @@ func TestUDPKeep(t *testing.T) {
 		}
 		if kept != want {
 			t.Errorf("%d lines of %q leave the host, want %d", kept, text, want)
+		}
+	}
+}
+
+// TestUDPProcfs reads the recordings, and a socket of IPv6, as prometheus/procfs does.
+func TestUDPProcfs(t *testing.T) {
+	texts := recorded(t, UDP.ID())
+	texts["by hand"] = udp4
+	rows := 0
+	for name, text := range texts {
+		want, err := procFS(t, "net/udp", text).NetUDP()
+		rows += len(want)
+		compareUDP(t, name, text, want, err)
+	}
+	if rows < 5 {
+		t.Errorf("only %d sockets were compared", rows)
+	}
+	want, err := procFS(t, "net/udp6", udp6).NetUDP6()
+	compareUDP(t, "IPv6", udp6, want, err)
+}
+
+func compareUDP(t *testing.T, name, text string, want procfs.NetUDP, bad error) {
+	t.Helper()
+	got, err := parseUDP(text)
+	if err != nil || bad != nil || len(got) != len(want) {
+		t.Errorf("%s: %v, %d sockets; procfs has %d, %v", name, err, len(got), len(want), bad)
+		return
+	}
+	for i, w := range want {
+		address := net.JoinHostPort(w.LocalAddr.String(), strconv.FormatUint(w.LocalPort, 10))
+		u := got[i]
+		if u.Address("x86_64") != address || u.Queued != w.RxQueue || u.Drops != *w.Drops || u.Inode != strconv.FormatUint(w.Inode, 10) {
+			t.Errorf("%s: %+v at %s, procfs has %+v", name, u, u.Address("x86_64"), *w)
 		}
 	}
 }
