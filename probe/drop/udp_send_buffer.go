@@ -22,7 +22,7 @@ var _ = add(Rule{
 	Reasons:  []string{"QDISC_DROP"},
 	Needs:    []Need{{udpSndbufErrors[0]}},
 	Wants: slices.Concat(udpSndbufErrors.handles()[1:], udpOutDatagrams.handles(),
-		[]probe.Handle{ipOutDiscards, ip6OutDiscards, wmemMax, wmemDefault}),
+		[]probe.Handle{qdiscDropped, wmemMax, wmemDefault}),
 	Check: checkUDPSendBuffer,
 
 	Doc: `
@@ -30,57 +30,69 @@ What a UDP socket sends is charged to its send buffer until the adapter has it. 
 full, a sender that does not wait gets EAGAIN, and may try again. Where the queue of the interface
 drops the datagram, it is lost, and the sender is told nothing unless it set IP_RECVERR.
 
-SndbufErrors counts both, and OutDiscards of IP the second kind alone; tries count each
-time. What qdisc-drop explains is not told again here. The share is of OutDatagrams and these.
+SndbufErrors counts both, each try once, and so does OutDiscards of IP. What qdisc-drop explains
+is not told again here; what is left where no queue dropped are tries that senders know of. The
+share is of OutDatagrams and these.
 
-By hand: "nstat -az UdpSndbufErrors IpOutDiscards"; "tc -s qdisc"; "ss -uanm", where t in skmem is
-what waits to be sent and tb the send buffer.`,
+By hand: "nstat -az UdpSndbufErrors Udp6SndbufErrors"; "tc -s qdisc"; "ss -uanm", where t in skmem
+is what waits to be sent and tb the send buffer.`,
 
 	Examples: []Example{{
-		Name: "a rate limit on the interface, seen without tc",
+		Name: "a sender that does not wait for its socket",
+		From: "netns-udp-sndbuf/after",
+		Capture: `
+-- first /proc/net/snmp --
+Udp: OutDatagrams SndbufErrors
+Udp: 0 0
+-- first /proc/uptime --
+4962.94 7178.56
+-- first tc -s qdisc --
+qdisc tbf 8003: dev eth0 root refcnt 3 rate 1Mbit burst 5Kb lat 33.5s 
+ Sent 0 bytes 0 pkt (dropped 0, overlimits 0 requeues 0) 
+ backlog 0b 0p requeues 0
+-- /proc/net/snmp --
+Udp: OutDatagrams SndbufErrors
+Udp: 87 413
+-- /proc/uptime --
+4967.00 7178.69
+-- tc -s qdisc --
+qdisc tbf 8003: dev eth0 root refcnt 3 rate 1Mbit burst 5Kb lat 33.5s 
+ Sent 90946 bytes 91 pkt (dropped 0, overlimits 244 requeues 0) 
+ backlog 0b 0p requeues 0
+-- /proc/sys/net/core/wmem_max --
+4194304
+`,
+		Outcome: Found,
+		Want:    []string{"low dropping: datagrams were not sent: 413 since boot, 413 of them in 4.1 s; no queue of an interface dropped any, so senders were told"},
+	}, {
+		Name: "a rate limit on the interface, which drops and tells nobody",
 		From: "netns-tx-tbf/after",
 		Capture: `
 -- first /proc/net/snmp --
-Ip: OutDiscards
-Ip: 0
 Udp: OutDatagrams SndbufErrors
 Udp: 0 0
 -- first /proc/uptime --
 1123.08 1383.91
+-- first tc -s qdisc --
+qdisc tbf 8001: dev eth0 root refcnt 3 rate 1Mbit burst 5000b lat 40ms 
+ Sent 14187 bytes 47 pkt (dropped 63, overlimits 10 requeues 0) 
+ backlog 9416b 5p requeues 0
 -- /proc/net/snmp --
-Ip: OutDiscards
-Ip: 276
 Udp: OutDatagrams SndbufErrors
 Udp: 24 276
 -- /proc/uptime --
 1124.55 1384.66
--- /proc/sys/net/core/wmem_default --
-212992
+-- tc -s qdisc --
+qdisc tbf 8001: dev eth0 root refcnt 3 rate 1Mbit burst 5000b lat 40ms 
+ Sent 125554 bytes 178 pkt (dropped 704, overlimits 510 requeues 0) 
+ backlog 8662b 4p requeues 0
 `,
 		Outcome: Found,
-		Want:    []string{"low dropping: datagrams were not sent: 276 since boot, 276 of them in 1.5 s; IP discarded 276, of which senders are not told"},
-	}, {
-		Name: "a sender that does not wait for its socket",
-		Capture: `
--- first /proc/net/snmp --
-Ip: OutDiscards
-Ip: 0
-Udp: OutDatagrams SndbufErrors
-Udp: 1000 0
--- /proc/net/snmp --
-Ip: OutDiscards
-Ip: 0
-Udp: OutDatagrams SndbufErrors
-Udp: 9000 2000
-`,
-		Outcome: Found,
-		Want:    []string{"low dropping: datagrams were not sent: 2000 since boot, 2000 of them in 10.0 s"},
+		Want:    []string{"low dropping: datagrams were not sent: 276 since boot, 276 of them in 1.5 s"},
 	}, {
 		Name: "a burst, 300 days ago",
 		Capture: `
 -- /proc/net/snmp --
-Ip: OutDiscards
-Ip: 0
 Udp: OutDatagrams SndbufErrors
 Udp: 90000000 700
 -- /proc/uptime --
@@ -92,8 +104,7 @@ Udp: 90000000 700
 
 func checkUDPSendBuffer(c *Case) []Finding {
 	rows, sent := udpSndbufErrors.in(c), udpOutDatagrams.in(c).sum()
-	discards := [2]probe.Fact[probe.Counter]{ipOutDiscards.In(c), ip6OutDiscards.In(c)}
-	most, usual := wmemMax.In(c), wmemDefault.In(c)
+	queues, most, usual := qdiscDropped.Sum(c), wmemMax.In(c), wmemDefault.In(c)
 	var n probe.Counter
 	for _, f := range rows {
 		n = n.Plus(c.Unclaimed(f))
@@ -106,28 +117,25 @@ func checkUDPSendBuffer(c *Case) []Finding {
 		Kind:     kind,
 		Message:  fmt.Sprintf("datagrams were not sent: %v", n),
 		Loss:     loss,
-		Evidence: append(rows.evidence(), probe.Because(discards[0], discards[1], most, usual)...),
+		Evidence: append(rows.evidence(), probe.Because(queues, most, usual)...),
 	}
-	var queue probe.Counter
-	for _, d := range discards {
-		more, _ := d.Get()
-		queue = queue.Plus(more)
+	for i, discards := range []probe.Cell{ipOutDiscards, ip6OutDiscards} {
+		if of, _ := rows[i].Get(); of.Total > 0 {
+			f.Claims = append(f.Claims, Claim{discards.Source(), of})
+		}
 	}
-	gone := queue.Delta
-	if kind == Dropped {
-		gone = queue.Total
-	}
-	if gone > 0 {
-		f.Message += fmt.Sprintf("; IP discarded %d, of which senders are not told", gone)
+	dropped, known := queues.Get()
+	if known && (dropped.Delta == 0 && kind != Dropped || dropped.Total == 0) {
+		f.Message += "; no queue of an interface dropped any, so senders were told"
+	} else {
 		f.Steps = []Step{{
-			Text: `see which queue drops: "tc -s qdisc"; let the senders slow down, or the queue be longer`,
+			Text: `see whether the queue of an interface drops: "tc -s qdisc"; let the senders slow down, or the queue be longer`,
 		}}
-		return []Finding{f}
 	}
-	f.Steps = []Step{{
+	f.Steps = append(f.Steps, Step{
 		Text: "let the application wait until its socket can be written to, or send less at once",
 	}, raise("net.core.wmem_max", most, 4<<20,
 		"let it ask for a larger buffer with SO_SNDBUF, and restart it; it gets no more than net.core.wmem_max",
-		"helps in bursts only; kernel memory, for each socket that asks")}
+		"helps in bursts only; kernel memory, for each socket that asks"))
 	return []Finding{f}
 }
