@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,18 +33,13 @@ type Route struct {
 // hexadecimal, as the memory of the host holds them: little-endian, but for the few machines
 // where the mask 00FFFFFF would be none.
 func parseRoutes(text string) ([]Route, error) {
-	titles, text, _ := strings.Cut(text, "\n")
-	at := map[string]int{}
-	for i, title := range strings.Fields(titles) {
-		at[title] = i
-	}
+	line, text, _ := strings.Cut(text, "\n")
+	titles := strings.Fields(line)
 	var columns [6]int
 	for i, title := range [...]string{"Iface", "Destination", "Gateway", "Flags", "Metric", "Mask"} {
-		column, ok := at[title]
-		if !ok {
+		if columns[i] = slices.Index(titles, title); columns[i] < 0 {
 			return nil, fmt.Errorf("no column %s", title)
 		}
-		columns[i] = column
 	}
 	routes := make([]Route, 0, strings.Count(text, "\n"))
 	for line := range strings.Lines(text) {
@@ -51,8 +47,8 @@ func parseRoutes(text string) ([]Route, error) {
 		if len(f) == 0 {
 			continue
 		}
-		if len(f) < len(at) {
-			return nil, fmt.Errorf("%d words for %d titles: %q", len(f), len(at), line)
+		if len(f) < len(titles) {
+			return nil, fmt.Errorf("%d words for %d titles: %q", len(f), len(titles), line)
 		}
 		r := Route{Interface: f[columns[0]]}
 		var numbers [3]uint32
