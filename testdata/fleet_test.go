@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -43,6 +44,46 @@ func TestFleet(t *testing.T) {
 	}
 }
 
+// TestByHand finds each section that was written by hand in the README.
+func TestByHand(t *testing.T) {
+	members, err := members()
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members {
+		if m.Fault != None {
+			continue
+		}
+		for _, out := range byHand(t, m).Outputs {
+			listed := out.Section == probe.BootID.ID()
+			for line := range strings.Lines(string(readme)) {
+				hosts, why, _ := strings.Cut(strings.TrimPrefix(line, "| "), " |")
+				listed = listed || slices.Contains(strings.Split(hosts, ", "), m.Name) && strings.Contains(why, "`"+out.Section+"`")
+			}
+			if !listed {
+				t.Errorf("README.md does not say why %s of %s was written by hand", out.Section, m.Name)
+			}
+		}
+	}
+}
+
+func byHand(t *testing.T, m member) *probe.Capture {
+	t.Helper()
+	text, err := os.ReadFile("fleet/byhand/" + m.Name + ".txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := probe.ParseCapture(string(text))
+	if err != nil {
+		t.Fatalf("byhand/%s: %v", m.Name, err)
+	}
+	return c
+}
+
 // compose puts what was written by hand in the place of what was recorded.
 func compose(t *testing.T, m member) *probe.Capture {
 	t.Helper()
@@ -50,14 +91,7 @@ func compose(t *testing.T, m member) *probe.Capture {
 	if err != nil {
 		t.Fatalf("%s: %v", m.Name, err)
 	}
-	text, err := os.ReadFile("fleet/byhand/" + m.Name + ".txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	hand, err := probe.ParseCapture(string(text))
-	if err != nil {
-		t.Fatalf("byhand/%s: %v", m.Name, err)
-	}
+	hand := byHand(t, m)
 	for _, f := range hand.Header {
 		c.Set(f.Key, f.Value)
 	}
