@@ -39,7 +39,7 @@ func TestFleetFindings(t *testing.T) {
 		t.Errorf("%d hosts are clean, want two", clean)
 	}
 	for _, stage := range []drop.Stage{
-		drop.NIC, drop.Ring, drop.Softirq, drop.Netfilter, drop.Listen, drop.Transport, drop.Socket, drop.Egress,
+		drop.NIC, drop.Ring, drop.Softirq, drop.Netfilter, drop.IP, drop.Listen, drop.Transport, drop.Socket, drop.Egress,
 	} {
 		if !stages[stage] {
 			t.Errorf("no host has a finding of stage %s", stage)
