@@ -98,7 +98,7 @@ LISTEN 0      16           0.0.0.0:8101      0.0.0.0:*
 0
 `,
 		Outcome: Found,
-		Want:    []string{"medium dropping: 0.0.0.0:8101: a listener dropped SYNs, though no queue was full: 288 since boot, 288 of them in 2.5 s (net.ipv4.tcp_syncookies is 0)"},
+		Want:    []string{"medium dropping: 0.0.0.0:8101: a listener dropped SYNs, though no queue was full: 288 since boot, 288 of them in 2.5 s; net.ipv4.tcp_syncookies is 0, so it may be net.ipv4.tcp_max_syn_backlog"},
 	}, {
 		Name: "all of it is the accept queue's",
 		Capture: `
@@ -153,7 +153,7 @@ func checkListenDrops(c *Case) []Finding {
 	}
 	f.Steps = []Step{way}
 	if on, known := cookies.Get(); known && on == 0 && len(f.Claims) == 0 {
-		f.Message += " (net.ipv4.tcp_syncookies is 0)"
+		f.Message += "; net.ipv4.tcp_syncookies is 0, so it may be net.ipv4.tcp_max_syn_backlog"
 		f.Steps = append(f.Steps, cookiesOn(cookies))
 	}
 	f.Steps = append(f.Steps, Step{

@@ -198,6 +198,9 @@ func checkSYNQueue(c *Case) []Finding {
 	off, offKnown := cookies.Get()
 	line, lineKnown := most.Get()
 	waiting, waitingKnown := halfOpen.Get()
+	if before, known := kernel.HalfOpen.First(c).Get(); known {
+		waiting = max(waiting, before)
+	}
 	if !offKnown || off != 0 || !lineKnown || !waitingKnown || waiting <= line-line>>2 {
 		return nil
 	}
@@ -205,7 +208,7 @@ func checkSYNQueue(c *Case) []Finding {
 	if opened {
 		arrived = arrived.Plus(rest)
 	}
-	// How many are half-open is known of now only.
+	// How many are half-open is known of the samples only, and not of before.
 	if f.Kind, f.Loss = c.Lost(rest, arrived, SYNs); f.Kind != Dropping {
 		return nil
 	}
