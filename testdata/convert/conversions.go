@@ -3,50 +3,46 @@ package main
 import (
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/fleetdrop/fleetdrop/probe/drop"
 )
 
 // conversions say what becomes of the output of each command.
 var conversions = []struct {
 	command string
-	pair    bool // the script reads it at both ends of the window
 	convert func(*reading, output) []part
 }{
-	{"cat /proc/uptime", true, same("/proc/uptime")},
-	{"cat /proc/net/dev", true, same("/proc/net/dev")},
-	{"cat /proc/net/softnet_stat", true, same("/proc/net/softnet_stat")},
-	{"cat /proc/net/netstat", true, same("/proc/net/netstat")},
-	{"cat /proc/net/snmp", true, same("/proc/net/snmp")},
-	{"cat /proc/net/snmp6", true, same("/proc/net/snmp6")},
-	{"cat /proc/net/udp", true, same("/proc/net/udp")},
-	{"cat /proc/net/udp6", true, same("/proc/net/udp6")},
-	{"cat /proc/net/stat/nf_conntrack", true, same("/proc/net/stat/nf_conntrack")},
-	{"cat /proc/net/sockstat /proc/net/sockstat6", true, sockstat},
-	{"cat /proc/net/tcp", true, listening},
-	{"cat /proc/interrupts", true, same("/proc/interrupts")},
-	{"cat /proc/softirqs", true, same("/proc/softirqs")},
-	{linkStats, true, statistics},
-	{"tc -s qdisc", true, same("tc -s qdisc")},
-	{"ss -ltnm", true, listeners},
-	{"ss -tani", true, synReceived},
-	{"iptables-save -c", true, same("iptables-save -c")},
-	{"iptables-legacy-save -c", true, same("iptables-legacy-save -c")},
-	{"ip6tables-save -c", true, same("ip6tables-save -c")},
-	{"nft -a list ruleset", true, ruleset},
-	{ethtool("-S"), true, perInterface("-S")},
-	{ethtool("-g"), false, perInterface("-g")},
-	{ethtool("-l"), false, perInterface("-l")},
-	{ethtool("-i"), false, drivers},
-	{"cat /etc/os-release", false, same("/etc/os-release")},
-	{"uname -a", false, release},
-	{"dmesg 2>&1 | tail -n 300", false, same("dmesg")},
-	{"ip addr", false, addresses},
-	{"ip rule", false, same("ip rule")},
-	{linkSettings, false, settings},
-	{"sysctl -a 2>/dev/null | grep -E '^net\\.'", false, sysctls},
+	{"cat /proc/uptime", same("/proc/uptime")},
+	{"cat /proc/net/dev", same("/proc/net/dev")},
+	{"cat /proc/net/softnet_stat", same("/proc/net/softnet_stat")},
+	{"cat /proc/net/netstat", same("/proc/net/netstat")},
+	{"cat /proc/net/snmp", same("/proc/net/snmp")},
+	{"cat /proc/net/snmp6", same("/proc/net/snmp6")},
+	{"cat /proc/net/udp", same("/proc/net/udp")},
+	{"cat /proc/net/udp6", same("/proc/net/udp6")},
+	{"cat /proc/net/stat/nf_conntrack", same("/proc/net/stat/nf_conntrack")},
+	{"cat /proc/net/sockstat /proc/net/sockstat6", sockstat},
+	{"cat /proc/net/tcp", listening},
+	{"cat /proc/interrupts", same("/proc/interrupts")},
+	{"cat /proc/softirqs", same("/proc/softirqs")},
+	{linkStats, statistics},
+	{"tc -s qdisc", same("tc -s qdisc")},
+	{"ss -ltnm", listeners},
+	{"ss -tani", synReceived},
+	{"iptables-save -c", same("iptables-save -c")},
+	{"iptables-legacy-save -c", same("iptables-legacy-save -c")},
+	{"ip6tables-save -c", same("ip6tables-save -c")},
+	{"nft -a list ruleset", ruleset},
+	{ethtool("-S"), perInterface("-S")},
+	{ethtool("-g"), perInterface("-g")},
+	{ethtool("-l"), perInterface("-l")},
+	{ethtool("-i"), drivers},
+	{"cat /etc/os-release", same("/etc/os-release")},
+	{"uname -a", uname},
+	{"dmesg 2>&1 | tail -n 300", same("dmesg")},
+	{"ip addr", addresses},
+	{"ip rule", same("ip rule")},
+	{linkSettings, settings},
+	{"sysctl -a 2>/dev/null | grep -E '^net\\.'", sysctls},
 }
 
 // Loops over the interfaces, as they were recorded.
@@ -157,12 +153,13 @@ func perInterface(option string) func(*reading, output) []part {
 }
 
 // drivers makes of "driver: e1000", which is the name that the driver gave itself, what
-// the driver core shows of the same device.
+// the driver core shows of the same device. None of them is a bond.
 func drivers(r *reading, out output) []part {
 	const section = "/sys/class/net/*/device/uevent"
+	bonds := part{section: "/sys/class/net/*/bonding/slaves", missing: "absent"}
 	hardware := r.adapters()
 	if len(hardware) == 0 {
-		return []part{{section: section, missing: "absent"}}
+		return []part{{section: section, missing: "absent"}, bonds}
 	}
 	var b strings.Builder
 	for _, name := range hardware {
@@ -170,7 +167,7 @@ func drivers(r *reading, out output) []part {
 		driver, _, _ = strings.Cut(driver, "\n")
 		b.WriteString(strings.Replace(section, "*", name, 1) + ":DRIVER=" + driver + "\n")
 	}
-	return []part{{section: section, lines: b.String()}}
+	return []part{{section: section, lines: b.String()}, bonds}
 }
 
 // listeners leaves out the line that -H suppresses.
@@ -187,11 +184,7 @@ func synReceived(_ *reading, out output) []part {
 			b.WriteString(rest)
 		}
 	}
-	const section = "ss -Htn state syn-recv"
-	if known, _ := reads(section); !known { // the script counts them itself
-		return []part{{section: section, lines: strconv.Itoa(strings.Count(b.String(), "\n")) + "\n"}}
-	}
-	return []part{{section: section, lines: b.String()}}
+	return []part{{section: "ss -Htn state syn-recv", lines: b.String()}}
 }
 
 var handle = regexp.MustCompile(`(?m) # handle \d+$`)
@@ -201,9 +194,13 @@ func ruleset(_ *reading, out output) []part {
 	return []part{{section: "nft -t list ruleset", lines: handle.ReplaceAllString(out.text, "")}}
 }
 
-// release is the third word of uname -a.
-func release(_ *reading, out output) []part {
-	return []part{{section: "/proc/sys/kernel/osrelease", lines: strings.Fields(out.text)[2] + "\n"}}
+// uname takes the words of uname -a apart: the release is the third, the machine the last but one.
+func uname(_ *reading, out output) []part {
+	words := strings.Fields(out.text)
+	return []part{
+		{section: "/proc/sys/kernel/osrelease", lines: words[2] + "\n"},
+		{section: "uname -m", lines: words[max(2, len(words)-2)] + "\n"},
+	}
 }
 
 // addresses writes the IPv4 addresses of "ip addr" as -o does: each in a line of its own,
@@ -244,33 +241,31 @@ func settings(_ *reading, out output) (all []part) {
 	return all
 }
 
-// sysctls makes a section of each file that a rule may ask for, and one of the reverse
-// path filters. sysctl -a shows all files there are, so one that it does not is absent.
+// sysctls makes a section of each file that a rule asks for, and of those with a star
+// together. sysctl -a shows all files there are, so one that it does not show is absent.
 func sysctls(_ *reading, out output) (all []part) {
-	filters := part{section: "/proc/sys/net/ipv4/conf/*/rp_filter"}
-	there := map[string]bool{}
-	for line := range strings.Lines(out.text) {
-		key, value, ok := strings.Cut(line, " = ")
-		path := "/proc/sys/" + strings.ReplaceAll(key, ".", "/")
-		switch {
-		case !ok:
-		case strings.HasPrefix(key, "net.ipv4.conf."):
-			if strings.HasSuffix(key, ".rp_filter") {
-				filters.lines += path + ":" + value
+	for _, r := range readers {
+		p := part{section: r.ID()}
+		if !strings.HasPrefix(p.section, "/proc/sys/net/") {
+			continue
+		}
+		before, after, star := strings.Cut(p.section, "*")
+		for line := range strings.Lines(out.text) {
+			key, value, _ := strings.Cut(line, " = ")
+			path := "/proc/sys/" + strings.ReplaceAll(key, ".", "/")
+			switch {
+			case path == p.section:
+				p.lines = value
+			case star && strings.HasPrefix(path, before) && strings.HasSuffix(path, after):
+				p.lines += path + ":" + value
 			}
-		case wanted.MatchString(key):
-			all = append(all, part{section: path, lines: value})
-			there[path] = true
+		}
+		if p.lines == "" {
+			p.missing = "absent"
+		}
+		if !slices.ContainsFunc(all, func(other part) bool { return other.section == p.section }) {
+			all = append(all, p)
 		}
 	}
-	for _, r := range drop.Sections(drop.Catalogue()) {
-		if id := r.ID(); strings.HasPrefix(id, "/proc/sys/net/") && !strings.Contains(id, "*") && !there[id] {
-			all = append(all, part{section: id, missing: "absent"})
-			there[id] = true
-		}
-	}
-	return append(all, filters)
+	return all
 }
-
-// wanted leaves out what each interface has of its own, and what is no number.
-var wanted = regexp.MustCompile(`^net\.(core|netfilter|ipv[46])\.[a-z0-9_]+$|^net\.ipv[46]\.neigh\.default\.`)

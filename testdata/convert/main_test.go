@@ -22,7 +22,7 @@ func raw(t *testing.T) fstest.MapFS {
 		for i, c := range conversions {
 			text := map[string]string{
 				"cat /proc/uptime":         at[0] + "\n",
-				"uname -a":                 "Linux host 6.18.44 #1 SMP\n",
+				"uname -a":                 "Linux host 6.18.44 #1 SMP x86_64 GNU/Linux\n",
 				"cat /proc/interrupts":     "           CPU0       CPU2       \n 24:  1  0  IO-APIC  5-edge  eth0\nERR:  0\n",
 				"cat /proc/net/tcp":        "  sl  local_address rem_address   st\n   0: 0B00630A:0016 00000000:0000 0A\n   1: 0B00630A:0016 0100630A:C416 01\n",
 				"nft -a list ruleset":      "table inet lab { # handle 1\n\t\tudp dport 9000 counter packets 5 bytes 9 drop # handle 2\n}\n",
@@ -30,7 +30,7 @@ func raw(t *testing.T) fstest.MapFS {
 				ethtool("-S"):              "# ethtool -S eth0\nNIC statistics:\n     rx_dropped: 1\n     rx_bytes: 1\n# ethtool -S eth1\nno stats available\n",
 				ethtool("-i"):              "# ethtool -i eth0\ndriver: e1000\n# ethtool -i eth1\ndriver: e1000e\n# ethtool -i eth2\ndriver: veth\n",
 				linkStats:                  "eth0 rx_dropped 7\nlo rx_dropped 0\n",
-				linkSettings:               "/sys/class/net/eth0/mtu:1500\n/sys/class/net/eth0/queues/rx-0/rps_cpus:0\n",
+				linkSettings:               "/sys/class/net/eth0/tx_queue_len:1500\n/sys/class/net/eth0/queues/rx-0/rps_cpus:0\n",
 				"iptables-save -c":         "\n",
 				"dmesg 2>&1 | tail -n 300": "[ 1.0] hello\n[ 2.0] nf_conntrack: table full, dropping packet\n",
 				"ss -tani":                 "State\nSYN-RECV 0 0 a b\n\t cubic\nESTAB 0 0 a b\n",
@@ -89,7 +89,7 @@ func TestConvert(t *testing.T) {
 		"absent ethtool -S eth1":              "",
 		"/sys/class/net/*/device/uevent":      "eth0 DRIVER=e1000\neth1 DRIVER=e1000e\n",
 		"/sys/class/net/eth0/statistics/":     "rx_dropped 7\n",
-		"/sys/class/net/*/mtu":                "eth0 1500\n",
+		"/sys/class/net/*/tx_queue_len":       "eth0 1500\n",
 		"iptables-save -c":                    "",
 		"dmesg":                               "[ 2.0] nf_conntrack: table full, dropping packet\n",
 		"ss -Htn state syn-recv":              "1\n",

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/fleetdrop/fleetdrop/probe"
-	"github.com/fleetdrop/fleetdrop/probe/drop"
 	"github.com/fleetdrop/fleetdrop/testdata"
 )
 
@@ -48,7 +47,6 @@ var kinds = []struct {
 // some are cut or edited, so not each of them is understood; -v says which. None may stop
 // the program.
 func TestParsers(t *testing.T) {
-	readers := append(drop.Sections(drop.Catalogue()), probe.Uptime, probe.BootID)
 	for _, name := range testdata.Recordings() {
 		c, err := testdata.Recording(name)
 		if err != nil {
@@ -65,11 +63,11 @@ func TestParsers(t *testing.T) {
 		}
 	}
 	if corpus := os.Getenv("FLEETDROP_CORPUS"); corpus != "" {
-		parseCorpus(t, readers, corpus)
+		parseCorpus(t, corpus)
 	}
 }
 
-func parseCorpus(t *testing.T, readers []probe.Reader, corpus string) {
+func parseCorpus(t *testing.T, corpus string) {
 	for _, k := range kinds {
 		files, err := filepath.Glob(filepath.Join(corpus, k.folder, "*"))
 		if err != nil || len(files) == 0 {

@@ -10,13 +10,17 @@ import (
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/report"
 )
 
 // nonce marks what the script says of itself in its output.
 const nonce = "0123456789abcdef"
 
-// script is what fleetdrop asks a host.
-var script = probe.Script(drop.Sections(drop.Catalogue())...)
+// readers are all that fleetdrop reads on a host, script is how it asks.
+var (
+	readers = append(drop.Sections(drop.Catalogue()), report.Sections()...)
+	script  = probe.Script(readers...)
+)
 
 // collect gives what was read to the part of the script that decides what leaves a host.
 func collect(wire string) (*probe.Capture, error) {
@@ -58,7 +62,7 @@ type part struct {
 }
 
 // write writes the sections that are read twice, or those that are read once, in the order
-// of the script: files, then the heads of files, then commands.
+// of the script: files, then tables of sockets, then commands.
 func (r *reading) write(wire *strings.Builder, twice bool) error {
 	var all []part
 	for _, c := range conversions {
@@ -67,14 +71,14 @@ func (r *reading) write(wire *strings.Builder, twice bool) error {
 			return fmt.Errorf("no output of %q", c.command)
 		}
 		for _, p := range c.convert(r, out) {
-			if known, pair := reads(p.section); known && pair == twice || !known && c.pair == twice {
+			if known, again := reads(p.section); known && again == twice {
 				all = append(all, p)
 			}
 		}
 	}
 	rank := func(p part) int {
 		switch {
-		case p.section == "/proc/net/tcp":
+		case slices.Contains([]string{"/proc/net/tcp", "/proc/net/udp", "/proc/net/udp6"}, p.section):
 			return 1
 		case strings.HasPrefix(p.section, "/"):
 			return 0
