@@ -10,7 +10,6 @@ import (
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/drop"
-	"github.com/fleetdrop/fleetdrop/report"
 )
 
 // nonce marks what the script says of itself in its output.
@@ -18,7 +17,7 @@ const nonce = "0123456789abcdef"
 
 // readers are all that fleetdrop reads on a host, script is how it asks.
 var (
-	readers = append(drop.Sections(drop.Catalogue()), report.Sections()...)
+	readers = append(drop.Sections(drop.Catalogue()), probe.Uptime, probe.BootID, probe.Release, probe.OSRelease)
 	script  = probe.Script(readers...)
 )
 
