@@ -114,6 +114,19 @@ func TestConvert(t *testing.T) {
 		t.Errorf("no %s", name)
 	}
 
+	// Again, the same bytes.
+	again := t.TempDir()
+	if err := convert(raw(t), again); err != nil {
+		t.Fatal(err)
+	}
+	one, err := os.ReadFile(dir + "/host/after-fault.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if two, err := os.ReadFile(again + "/host/after-fault.txtar"); err != nil || string(two) != string(one) {
+		t.Errorf("not the same a second time: %v", err)
+	}
+
 	// A host that booted has no sample of before.
 	for _, out := range read("after-reboot").Outputs {
 		if out.First {
