@@ -188,6 +188,47 @@ func (p *pair) bastion(t testing.TB, opened *atomic.Int32) (address *net.TCPAddr
 	}
 }
 
+// TestJumpFrozen has a bastion stop answering without closing its connection.
+func TestJumpFrozen(t *testing.T) {
+	p := newPair(t)
+	var opened atomic.Int32
+	behind, _ := p.bastion(t, &opened)
+	var frozen atomic.Bool
+	relay := listen(t, func(conn net.Conn) {
+		out, err := net.Dial("tcp", behind.String())
+		if err != nil {
+			return
+		}
+		defer out.Close()
+		go func() {
+			copyAll(out, conn)
+			out.Close()
+		}()
+		buf := make([]byte, 32<<10)
+		for {
+			n, err := out.Read(buf)
+			if err != nil {
+				return
+			}
+			if !frozen.Load() {
+				conn.Write(buf[:n])
+			}
+		}
+	})
+	target := p.endpoint(p.shell(t, func(ch ssh.Channel, nonce string) {
+		begin(ch, nonce)
+		time.Sleep(50 * time.Millisecond)
+		frozen.Store(true)
+	}))
+	jump := p.endpoint(relay)
+	jump.ServerAliveInterval, jump.ConnectTimeout = 300*time.Millisecond, 300*time.Millisecond
+	began := time.Now()
+	r := one(t, t.Context(), &remote.Fleet{}, target, jump)
+	if took := time.Since(began); code(r) != "partial/lost" || took > 10*time.Second {
+		t.Errorf("%s after %v: %v", code(r), took, r.Err)
+	}
+}
+
 // TestJumpLost breaks the connection to a bastion in the middle of a scan: it is made
 // once more, and the hosts behind it are read by that.
 func TestJumpLost(t *testing.T) {

@@ -343,6 +343,63 @@ func TestHostileShell(t *testing.T) {
 	}
 }
 
+// TestStalls meets servers that no longer answer, or refuse, once the keys are exchanged.
+func TestStalls(t *testing.T) {
+	accept := func(channels <-chan ssh.NewChannel, answer func(*ssh.Request)) {
+		for c := range channels {
+			_, requests, err := c.Accept()
+			if err != nil {
+				return
+			}
+			for r := range requests {
+				answer(r)
+			}
+		}
+	}
+	for _, test := range []struct {
+		name, code string
+		login      func() // called while the server judges the key
+		serve      func(<-chan ssh.NewChannel)
+	}{
+		{"the login is not answered", "timeout@auth", func() { time.Sleep(time.Second) }, nil},
+		{"no session is opened", "timeout@session", nil, func(<-chan ssh.NewChannel) { time.Sleep(2 * time.Second) }},
+		{"sessions are refused", "session", nil, func(channels <-chan ssh.NewChannel) {
+			for c := range channels {
+				c.Reject(ssh.Prohibited, "no sessions \x1b[31mhere")
+			}
+		}},
+		{"the command is not answered", "timeout@exec", nil, func(channels <-chan ssh.NewChannel) {
+			accept(channels, func(*ssh.Request) {})
+		}},
+		{"the command is refused", "no-shell", nil, func(channels <-chan ssh.NewChannel) {
+			accept(channels, func(r *ssh.Request) { r.Reply(false, nil) })
+		}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t)
+			if check := p.serverConfig.PublicKeyCallback; test.login != nil {
+				p.serverConfig.PublicKeyCallback = func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
+					test.login()
+					return check(c, key)
+				}
+			}
+			address := listen(t, func(conn net.Conn) {
+				_, channels, requests, err := ssh.NewServerConn(conn, p.serverConfig)
+				if err != nil {
+					return
+				}
+				go ssh.DiscardRequests(requests)
+				test.serve(channels)
+			})
+			r := one(t, t.Context(), &remote.Fleet{HostTimeout: 500 * time.Millisecond}, p.endpoint(address))
+			if code(r) != test.code {
+				t.Errorf("%s, want %s: %v", code(r), test.code, r.Err)
+			}
+		})
+	}
+}
+
 // TestInterrupt cancels a scan while one host sleeps, one connects and others wait.
 func TestInterrupt(t *testing.T) {
 	p := newPair(t)

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -125,16 +126,17 @@ func (h *hop) dial(s *scan) (l *link, err *Error) {
 }
 
 // keepAlive notices that a bastion no longer answers: its hosts would wait in vain. It
-// has a goroutine of its own because asking blocks while the answer is missing.
+// asks every 15 s, or every ServerAliveInterval, and waits twice as long. It has a
+// goroutine of its own because asking blocks while the answer is missing.
 func (l *link) keepAlive(ended <-chan struct{}) {
-	const interval, patience = 15 * time.Second, 30 * time.Second
+	interval := cmp.Or(l.endpoint.ServerAliveInterval, 15*time.Second)
 	for {
 		select {
 		case <-ended:
 			return
 		case <-time.After(interval):
 		}
-		late := time.AfterFunc(patience, l.cancel)
+		late := time.AfterFunc(2*interval, l.cancel)
 		_, _, err := l.SendRequest("keepalive@openssh.com", true, nil)
 		late.Stop()
 		if err != nil {
