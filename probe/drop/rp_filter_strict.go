@@ -38,6 +38,33 @@ By hand: "sysctl -ar 'conf.*.rp_filter'", where the larger of all and the interf
 "ip -br addr"; "ip route"; "ip rule".`,
 
 	Examples: []Example{{
+		Name: "two networks, a route with a gateway by each",
+		From: "lab-multi-homed/after",
+		Capture: `
+-- /proc/sys/net/ipv4/conf/*/rp_filter --
+all 1
+default 1
+eth0 0
+eth1 0
+lo 0
+-- ip -o -4 addr --
+1: lo    inet 127.0.0.1/8 scope host lo\       valid_lft forever preferred_lft forever
+3: eth0    inet 10.98.1.7/24 scope global eth0\       valid_lft forever preferred_lft forever
+5: eth1    inet 10.98.2.7/24 scope global eth1\       valid_lft forever preferred_lft forever
+-- ip rule --
+0:	from all lookup local
+32766:	from all lookup main
+32767:	from all lookup default
+-- /proc/net/route --
+Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT                                                       
+eth0	00000000	0101620A	0003	0	0	0	00000000	0	0	0                                                                               
+eth0	0001620A	00000000	0001	0	0	0	00FFFFFF	0	0	0                                                                               
+eth1	0002620A	00000000	0001	0	0	0	00FFFFFF	0	0	0                                                                               
+eth1	0008620A	0102620A	0003	0	0	0	00FFFFFF	0	0	0                                                                               
+`,
+		Outcome: Found,
+		Want:    []string{"medium at-risk: eth0 and eth1 take only packets whose way back is the same interface (ip rule: 3, without any policy routing)"},
+	}, {
 		Name: "two networks, and one default route",
 		Capture: `
 -- /proc/sys/net/ipv4/conf/*/rp_filter --
