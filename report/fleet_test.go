@@ -42,13 +42,13 @@ func known(section, row, field string, before, value any) probe.Evidence {
 	return probe.Evidence{Source: probe.Source{Section: section, Row: row, Field: field}, State: probe.Known, Before: before, Value: value}
 }
 
-const tenSeconds = 10020 * time.Millisecond
+const window = 10020 * time.Millisecond
 
 func acceptQueue(count, of uint64) drop.Finding {
 	return drop.Finding{
 		Severity: drop.High, Scope: drop.Netns, Kind: drop.Dropping, Subject: "0.0.0.0:8080",
 		Message: fmt.Sprintf("the accept queue overflowed: %d since boot, %d of them in 10.0 s", count+40, count),
-		Loss:    drop.Loss{Count: count, Of: of, Over: tenSeconds, Unit: drop.SYNs},
+		Loss:    drop.Loss{Count: count, Of: of, Over: window, Unit: drop.SYNs},
 		Evidence: []probe.Evidence{
 			known("/proc/net/netstat", "TcpExt", "ListenOverflows", uint64(40), count+40),
 			known("/proc/net/snmp", "Tcp", "PassiveOpens", uint64(90210), 90210+of-count),
@@ -70,7 +70,7 @@ func conntrackFull() drop.Finding {
 	return drop.Finding{
 		Severity: drop.Critical, Scope: drop.Netns, Kind: drop.Dropping,
 		Message: "the conntrack table is full (262144 of 262144): 981402 new connections dropped since boot, 1402 of them in 10.0 s",
-		Loss:    drop.Loss{Count: 1402, Of: 9120, Over: tenSeconds, Unit: drop.Packets, Exact: true},
+		Loss:    drop.Loss{Count: 1402, Of: 9120, Over: window, Unit: drop.Packets, Exact: true},
 		Evidence: []probe.Evidence{
 			known("/proc/net/stat/nf_conntrack", "cpu0", "drop", uint64(980000), uint64(981402)),
 			known("/proc/sys/net/netfilter/nf_conntrack_count", "", "", nil, int64(262144)),
@@ -88,7 +88,7 @@ func backlog(cpu string, count uint64) drop.Finding {
 	return drop.Finding{
 		Severity: drop.Medium, Scope: drop.Machine, Kind: drop.Dropping, Subject: cpu,
 		Message:  fmt.Sprintf("the backlog overflowed: %d since boot, %d of them in 10.0 s", count, count),
-		Loss:     drop.Loss{Count: count, Of: 900000, Over: tenSeconds, Unit: drop.Packets, Exact: true},
+		Loss:     drop.Loss{Count: count, Of: 900000, Over: window, Unit: drop.Packets, Exact: true},
 		Evidence: []probe.Evidence{known("/proc/net/softnet_stat", cpu, "dropped", uint64(0), count)},
 		Steps: []drop.Step{{
 			Text: "a longer backlog", Command: "sysctl -w net.core.netdev_max_backlog=4096", Sysctl: "net.core.netdev_max_backlog",
@@ -101,7 +101,7 @@ func ring(kind drop.Kind) drop.Finding {
 	return drop.Finding{
 		Severity: drop.High, Scope: drop.Host, Kind: kind, Subject: "eth0",
 		Message: "the ring overflowed: 81200 since boot, 8120 of them in 10.0 s; the ring has 512 of 4096 descriptors",
-		Loss:    drop.Loss{Count: 8120, Of: 1310000, Over: tenSeconds, Unit: drop.Packets, Exact: true},
+		Loss:    drop.Loss{Count: 8120, Of: 1310000, Over: window, Unit: drop.Packets, Exact: true},
 		Evidence: []probe.Evidence{
 			known("ethtool -S *", "eth0", "rx_missed_errors", uint64(73080), uint64(81200)),
 			known("ethtool -g *", "eth0", "rx", nil, uint64(512)),

@@ -86,6 +86,7 @@ func TestTCPProcfs(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
+		//lint:ignore SA1019 it parses the file, which is what is to be compared
 		all, err := procFS(t, "net/tcp", text).NetTCP()
 		if err != nil || len(all) != len(got) {
 			t.Fatalf("%s: %v, %d listeners, procfs has %d", name, err, len(got), len(all))

@@ -62,10 +62,10 @@ func listen(t testing.TB, serve func(net.Conn)) *net.TCPAddr {
 
 // A pair is a key to log in with and a host key, with the files that a controller needs.
 type pair struct {
-	login, host                 ssh.Signer
-	dir, identity, known        string
-	serverConfig                *ssh.ServerConfig
-	loginPrivate, hostKeyPublic []byte
+	login, host          ssh.Signer
+	dir, identity, known string
+	serverConfig         *ssh.ServerConfig
+	loginPrivate         []byte
 }
 
 func newSigner(t testing.TB) (ssh.Signer, []byte) {
