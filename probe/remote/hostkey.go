@@ -478,6 +478,14 @@ func (t *trust) report() {
 	defer t.mu.RUnlock()
 	for path, names := range t.added {
 		slices.Sort(names)
-		t.warn(fmt.Sprintf("added %d host keys to %s: %s", len(names), path, strings.Join(names, "; ")))
+		const most = 5
+		keys, more := "keys", ""
+		if len(names) == 1 {
+			keys = "key"
+		}
+		if len(names) > most {
+			more = fmt.Sprintf("; and %d more", len(names)-most)
+		}
+		t.warn(fmt.Sprintf("added %d host %s to %s: %s%s", len(names), keys, path, strings.Join(names[:min(len(names), most)], "; "), more))
 	}
 }
