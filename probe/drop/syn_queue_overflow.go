@@ -22,7 +22,7 @@ var _ = add(Rule{
 	Scope:    Netns,
 	Severity: map[Kind]Severity{Dropping: High, Dropped: Medium, Note: Info},
 	Needs:    []Need{{reqQFullDrop, kernel.Messages}},
-	Wants: append([]probe.Handle{listenDrops, listenOverflows, passiveOpens, kernel.HalfOpen, syncookies, maxSYNBacklog, somaxconn},
+	Wants: append([]probe.Handle{listenDrops, listenOverflows, passiveOpens, kernel.HalfOpen, outNoRoutes, syncookies, maxSYNBacklog, somaxconn},
 		listenerFacts...),
 	Check: checkSYNQueue,
 
@@ -35,8 +35,9 @@ net.ipv4.tcp_syncookies is 0 it drops them, and TCPReqQFullDrop counts each SYN.
 Without cookies there is a second line: SYNs of clients that are not known from before are
 dropped when three quarters of net.ipv4.tcp_max_syn_backlog are half-open. That has no counter of
 its own. ListenDrops counts it, as it counts everything that a listener drops; so it is said here
-only where cookies are off, that many connections are half-open, and ListenDrops grew by more
-than the other causes explain.
+only where cookies are off and ListenDrops grew by more than the other causes explain. Where that
+many connections are half-open in one of the samples it is sure; where they are not, a burst in
+between is the likely cause, and the finding is medium.
 
 Linux 2.6.32 has no such counter: there kernel messages tell of it, without a number.
 
@@ -110,6 +111,64 @@ Tcp: 4
 		Outcome: Found,
 		Want: []string{"high dropping: SYNs of new clients were dropped: 288 since boot, 288 of them in 2.5 s, while 13 connections were half-open " +
 			"(net.ipv4.tcp_max_syn_backlog is 16, net.ipv4.tcp_syncookies is 0); port unknown: to ask ss would load the module tcp_diag"},
+	}, {
+		Name: "cookies are off, tcp_max_syn_backlog is 16, and the burst is over",
+		From: "lab-synq-nocookie/after",
+		Capture: `
+-- first /proc/net/netstat --
+TcpExt: ListenOverflows ListenDrops TCPReqQFullDrop
+TcpExt: 0 0 0
+-- first /proc/net/snmp --
+Ip: OutNoRoutes
+Ip: 0
+Tcp: PassiveOpens
+Tcp: 3
+-- first /proc/uptime --
+7090.33 10194.36
+-- first ss -Htn state syn-recv --
+0
+-- /proc/net/netstat --
+TcpExt: ListenOverflows ListenDrops TCPReqQFullDrop
+TcpExt: 0 288 0
+-- /proc/net/snmp --
+Ip: OutNoRoutes
+Ip: 0
+Tcp: PassiveOpens
+Tcp: 3
+-- /proc/uptime --
+7095.35 10204.30
+-- ss -Htn state syn-recv --
+0
+-- /proc/sys/net/ipv4/tcp_max_syn_backlog --
+16
+-- /proc/sys/net/ipv4/tcp_syncookies --
+0
+-- unread ss -Hltnm --
+`,
+		Outcome: Found,
+		Want: []string{"medium dropping: SYNs were dropped: 288 since boot, 288 of them in 5.0 s; no other cause shows, and with net.ipv4.tcp_syncookies 0 " +
+			"new clients are dropped when net.ipv4.tcp_max_syn_backlog (16) is three quarters full; port unknown: to ask ss would load the module tcp_diag"},
+	}, {
+		Name: "cookies are off, and there is no way back to the clients",
+		Capture: `
+-- first /proc/net/netstat --
+TcpExt: ListenOverflows ListenDrops TCPReqQFullDrop
+TcpExt: 0 0 0
+-- first /proc/net/snmp --
+Ip: OutNoRoutes
+Ip: 0
+-- /proc/net/netstat --
+TcpExt: ListenOverflows ListenDrops TCPReqQFullDrop
+TcpExt: 0 180 0
+-- /proc/net/snmp --
+Ip: OutNoRoutes
+Ip: 180
+-- /proc/sys/net/ipv4/tcp_max_syn_backlog --
+4096
+-- /proc/sys/net/ipv4/tcp_syncookies --
+0
+`,
+		Outcome: Clean,
 	}, {
 		Name: "an old kernel without the counter, 20 minutes ago",
 		Capture: `
@@ -201,7 +260,7 @@ func checkSYNQueue(c *Case) []Finding {
 	if before, known := kernel.HalfOpen.First(c).Get(); known {
 		waiting = max(waiting, before)
 	}
-	if !offKnown || off != 0 || !lineKnown || !waitingKnown || waiting <= line-line>>2 {
+	if !offKnown || off != 0 || !lineKnown {
 		return nil
 	}
 	rest := c.Unclaimed(drops).Minus(c.Unclaimed(overflows)).Minus(n)
@@ -212,9 +271,21 @@ func checkSYNQueue(c *Case) []Finding {
 	if f.Kind, f.Loss = c.Lost(rest, arrived, SYNs); f.Kind != Dropping {
 		return nil
 	}
-	f.Message = fmt.Sprintf("SYNs of new clients were dropped: %v, while %d connections were half-open "+
-		"(net.ipv4.tcp_max_syn_backlog is %v, net.ipv4.tcp_syncookies is 0)", rest, waiting, most)
 	f.Evidence = append(f.Evidence, probe.Because(most, halfOpen)...)
+	if waitingKnown && waiting > line-line>>2 {
+		f.Message = fmt.Sprintf("SYNs of new clients were dropped: %v, while %d connections were half-open "+
+			"(net.ipv4.tcp_max_syn_backlog is %v, net.ipv4.tcp_syncookies is 0)", rest, waiting, most)
+	} else {
+		// A burst between the samples is over in the second one, and nothing else is left that drops SYNs.
+		ways := outNoRoutes.In(c)
+		if gone, known := ways.Get(); !known || gone.Delta >= rest.Delta {
+			return nil
+		}
+		f.Severity = Medium
+		f.Evidence = append(f.Evidence, probe.Because(ways)...)
+		f.Message = fmt.Sprintf("SYNs were dropped: %v; no other cause shows, and with net.ipv4.tcp_syncookies 0 new clients are "+
+			"dropped when net.ipv4.tcp_max_syn_backlog (%v) is three quarters full", rest, most)
+	}
 	f.Claims = []Claim{{listenDrops.Source(), rest}}
 	blame(c, &f)
 	f.Steps = []Step{cookiesOn(cookies), raise("net.ipv4.tcp_max_syn_backlog", most, 1024,
