@@ -35,8 +35,8 @@ func newExplain(c *console) *cobra.Command {
 	}
 }
 
-// explain writes what the term means. The first meaning that fits is told: a rule, a name
-// that rules read, a word of the report, and last whatever a rule's text mentions.
+// explain writes what the term means: a rule, or a word of the report and a name that rules
+// read, which may be both, or else whatever a rule's text mentions.
 func explain(w io.Writer, term string) error {
 	term = strings.TrimSpace(term)
 	for _, r := range drop.Catalogue() {
@@ -45,22 +45,26 @@ func explain(w io.Writer, term string) error {
 			return nil
 		}
 	}
-	known := false
-	if rules, reads := reading(term); len(rules) > 0 {
-		fmt.Fprintf(w, "%s\n%s\n\n", term, reads)
-		explainRules(w, rules)
-		known = true
-	}
 	// A code of a host has details that are explained with it: timeout@banner, jump:refused.
 	code := term
 	if at := strings.IndexAny(term, "@/:"); at > 0 {
 		code = term[:at]
 	}
+	known := false
 	for _, entry := range words {
-		if !known && (canonical(entry.word) == canonical(term) || entry.word == code) {
+		if canonical(entry.word) == canonical(term) || entry.word == code {
 			fmt.Fprintf(w, "%s\n%s\n", entry.word, wrap(entry.text, "  "))
 			known = true
+			break
 		}
+	}
+	if rules, reads := reading(term); len(rules) > 0 {
+		if known {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s\n%s\n\n", term, reads)
+		explainRules(w, rules)
+		known = true
 	}
 	if known {
 		return nil
@@ -313,7 +317,11 @@ func hint(term string) string {
 		try(entry.word)
 	}
 	if len(close) == 0 || len(close) > 5 {
-		return "\"fleetdrop rules\" lists what fleetdrop judges, \"fleetdrop facts\" prints every number that it reads"
+		function := ""
+		if term == strings.ToLower(term) && strings.Contains(term, "_") {
+			function = "if it is a kernel function, the drop reason that the tracepoint skb:kfree_skb tells with it says more; "
+		}
+		return function + "\"fleetdrop rules\" lists what fleetdrop judges, \"fleetdrop facts\" prints every number that it reads"
 	}
 	return "did you mean " + strings.Join(close, " or ") + "?"
 }

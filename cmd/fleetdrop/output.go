@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,7 +102,11 @@ func openSink(c *console, format, path string) (*sink, error) {
 	}
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
-		return nil, fmt.Errorf("cannot write the %s report: %w", format, err)
+		var why *fs.PathError // of a file that nobody asked for
+		if errors.As(err, &why) {
+			err = why.Err
+		}
+		return nil, fmt.Errorf("cannot write the %s report to %s: %w", format, path, err)
 	}
 	return &sink{format: format, path: path, file: file, temp: true, out: file}, nil
 }

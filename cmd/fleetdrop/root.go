@@ -54,7 +54,9 @@ func newRoot(c *console) *cobra.Command {
 		Short: "Find where the hosts of a fleet lose packets",
 		Long: `Fleetdrop connects to a fleet of Linux hosts over SSH, runs one small read-only script on
 each, finds at which point of a packet's way each host loses packets or will, ranks the
-hosts by drop risk, and shows evidence and remedy. Nothing is written on the hosts.`,
+hosts by drop risk, and shows evidence and remedy. Nothing is written on the hosts.
+
+A flag may stand in the environment: FLEETDROP_WINDOW=30s is --window 30s.`,
 		Example: `  fleetdrop scan web-17                        one host, as "ssh web-17" would reach it
   fleetdrop scan -i hosts.txt                  a fleet
   fleetdrop script | sh | fleetdrop analyze -  this machine, without SSH
@@ -70,14 +72,17 @@ hosts by drop risk, and shows evidence and remedy. Nothing is written on the hos
 			return fmt.Errorf("there is no command %q; %s", args[0], next)
 		},
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Version:                    version,
 		SilenceUsage:               true,
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
 		PersistentPreRunE:          func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd.Flags()) },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; \"%s --help\" lists the flags", err, cmd.CommandPath())
+		return fmt.Errorf("%w; %s", flagError(err), nextFlag(cmd, err))
 	})
+	root.SetVersionTemplate(versionLine())
+	root.Flags().Bool("version", false, "print the version")
 	root.AddCommand(
 		newScan(c), newAnalyze(c), newReport(c), newDemo(c),
 		newHosts(c), newScript(c), newFacts(c), newRules(c), newExplain(c), newVersion(c),
@@ -93,14 +98,51 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	flags.VisitAll(func(f *pflag.Flag) {
 		name := "FLEETDROP_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := os.LookupEnv(name)
-		if !ok || f.Changed || f.Name == "help" {
+		if !ok || f.Changed || f.Name == "help" || f.Name == "version" {
 			return
 		}
 		if err := flags.Set(f.Name, value); err != nil {
-			wrong = errors.Join(wrong, fmt.Errorf("%s: %w", name, err))
+			wrong = errors.Join(wrong, fmt.Errorf("%s: %w", name, flagError(err)))
 		}
 	})
 	return wrong
+}
+
+// flagError says what a flag takes, where Go would say why it cannot parse something else.
+func flagError(err error) error {
+	var wrong *pflag.InvalidValueError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	want := ""
+	switch wrong.GetFlag().Value.Type() {
+	case "int":
+		want = "a whole number"
+	case "duration":
+		want = "a time with its unit, such as 30s or 2m"
+	case "bool":
+		want = "true or false"
+	default:
+		return err
+	}
+	return fmt.Errorf("--%s %s: want %s", wrong.GetFlag().Name, wrong.GetValue(), want)
+}
+
+// nextFlag is what to do about a flag that does not exist.
+func nextFlag(cmd *cobra.Command, err error) string {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
+		var close []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if distance(f.Name, unknown.GetSpecifiedName()) <= 2 {
+				close = append(close, "--"+f.Name)
+			}
+		})
+		if len(close) > 0 {
+			return "did you mean " + strings.Join(close, " or ") + "?"
+		}
+	}
+	return fmt.Sprintf("\"%s --help\" lists the flags", cmd.CommandPath())
 }
 
 // noArgs refuses arguments, and says what the command takes instead.
