@@ -39,8 +39,9 @@ var _ = add(Rule{
 
 	Doc: `
 Connection tracking holds net.netfilter.nf_conntrack_max entries and no more. When the last one is
-taken it looks for an old one that was never answered, and evicts that: early_drop of
-/proc/net/stat/nf_conntrack counts it, nothing is lost yet, and the next step is that packets are.
+taken it looks for an old one that is not marked ASSURED, and evicts that: a TCP connection that
+was never finished, or one question and answer of UDP. early_drop of /proc/net/stat/nf_conntrack
+counts it, nothing is lost yet, and the next step is that packets are.
 While they are, conntrack-full tells of the table, and this rule is silent.
 
 The limit is one for all network namespaces, and each of them may hold as many: what is counted is
@@ -87,7 +88,7 @@ entries drop early_drop
 65536
 `,
 		Outcome: Found,
-		Want:    []string{"high at-risk: the conntrack table holds 61440 of 65536 entries; 52 that were never answered were evicted to make room, in 10.0 s"},
+		Want:    []string{"high at-risk: the conntrack table holds 61440 of 65536 entries; 52 that are not ASSURED were evicted to make room, in 10.0 s"},
 	}, {
 		Name: "four in five",
 		Capture: `
@@ -142,7 +143,7 @@ func checkConntrackNear(c *Case) []Finding {
 		f.Severity = High
 	}
 	if evicted.Delta > 0 {
-		f.Message += fmt.Sprintf("; %d that were never answered were evicted to make room, in %.1f s",
+		f.Message += fmt.Sprintf("; %d that are not ASSURED were evicted to make room, in %.1f s",
 			evicted.Delta, evicted.Over.Seconds())
 	} else if share < c.Limit(conntrackNear) {
 		return nil
@@ -172,7 +173,8 @@ func conntrackSteps(limit probe.Fact[int64]) []Step {
 	return []Step{{
 		Text: `find out who fills it: "conntrack -L" on the host, sorted by source; a scan or a flood is to be stopped, not stored`,
 	}, {
-		Text: `do not track what needs no tracking, such as DNS or a load balancer's traffic: "-j CT --notrack" in the raw table`,
+		Text:  `do not track what needs no tracking, such as DNS or a load balancer's traffic: "-j CT --notrack" in the raw table`,
+		Price: "for these packets there is no NAT, and rules that ask for the state of a connection no longer know them",
 	}, raise("net.netfilter.nf_conntrack_max", limit, 65536,
 		"make room, and give nf_conntrack_buckets a quarter of it at least",
 		"about 320 bytes of kernel memory an entry, when it is full")}

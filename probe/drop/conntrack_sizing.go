@@ -43,8 +43,8 @@ var _ = add(Rule{
 
 	Doc: `
 Three settings make the size of connection tracking, and each is looked at where it matters.
-With more than four entries for each of nf_conntrack_buckets every packet walks along a chain. Where
-the table is more than half full: an established TCP connection that died without a word is kept for
+Where nf_conntrack_max allows more than four entries for each of nf_conntrack_buckets, every packet
+walks along a chain once the table fills. Where the table is more than half full: an established TCP connection that died without a word is kept for
 nf_conntrack_tcp_timeout_established, five days by default, so dead entries fill the table; and
 nf_conntrack_max may be less than the memory is good for.
 
