@@ -9,12 +9,13 @@ import (
 )
 
 // What comes to an address of another host, or with a header that nobody can read, is mostly
-// not this host's: a switch floods, somebody scans or traces a route. Only more than both of
-// these is taken for a loss.
+// not this host's: another subnet on the same wire sends broadcasts, somebody scans or traces a
+// route. Only more than both of these is taken for a loss. What a switch floods is not in it:
+// IP drops a frame to another host's MAC address before it counts.
 var (
 	strayShare = Limit{
 		Name: "stray-share", Default: 0.01, Unit: "of what arrived",
-		Source: "judgement: what a switch floods is below it on a host that has work",
+		Source: "judgement: the broadcasts of another subnet are below it on a host that has work",
 	}
 	strayRate = Limit{
 		Name: "stray-rate", Default: 10, Unit: "a second",
@@ -31,13 +32,15 @@ type discard struct {
 }
 
 const (
-	memoryWhy  = "there was no memory, or a policy of IPsec did not let them in"
-	memoryStep = `see if memory is short: "grep -E 'MemAvailable|Slab' /proc/meminfo"; "ip xfrm policy" lists the policies`
+	memoryWhy  = "there was no memory"
+	memoryStep = `see if memory is short: "grep -E 'MemAvailable|Slab' /proc/meminfo"`
+	policyWhy  = "there was no memory, or a policy of IPsec did not let them in"
+	policyStep = memoryStep + `; "ip xfrm policy" lists the policies`
 	cutWhy     = "they were shorter than their header says"
 	cutStep    = "look at the adapter, its driver and the tunnels in front of it: they cut packets off"
 	strayWhy   = "they were for an address that this host does not have, or that it does not forward to"
 	strayStep  = `see who sends them: "tcpdump -ni any" on the host; a service address that has moved, or was never added here, ` +
-		`and a switch that floods look the same`
+		`and broadcasts of another subnet look the same`
 	headerWhy  = "a header was wrong, or a packet to be forwarded had lived too long"
 	headerStep = `"tcpdump -nvi any" on the host shows bad checksums and time to live; a loop of routes sends each packet round`
 )
@@ -49,7 +52,7 @@ var discards = []discard{
 	{kernel.SNMP.Counter("Ip", "InHdrErrors"), true, headerWhy, headerStep},
 	{kernel.SNMP.Counter("Ip", "InAddrErrors"), true, strayWhy, strayStep},
 	{kernel.Netstat.Counter("IpExt", "InNoRoutes"), true, "there is no route to where they go", strayStep},
-	{ip6Discards, false, memoryWhy, memoryStep},
+	{ip6Discards, false, policyWhy, policyStep},
 	{kernel.SNMP6.Counter("Ip6", "InTruncatedPkts"), false, cutWhy, cutStep},
 	{kernel.SNMP6.Counter("Ip6", "InHdrErrors"), true, headerWhy, headerStep},
 	{kernel.SNMP6.Counter("Ip6", "InAddrErrors"), true, strayWhy, strayStep},
@@ -74,12 +77,13 @@ var _ = add(Rule{
 
 	Doc: `
 IP counts why it throws a received packet away before any transport sees it. InDiscards is the
-lack of memory and the policies of IPsec; of IPv6 it is also every packet that comes to an
-interface where net.ipv6.conf.*.disable_ipv6 is 1, which is what was asked for, and so a note.
+lack of memory; of IPv6 it is also what a policy of IPsec does not let in (IPv4 counts that in
+XfrmInNoPols and its like only), and every packet that comes to an interface where
+net.ipv6.conf.*.disable_ipv6 is 1, which is what was asked for, and so a note.
 InTruncatedPkts are packets shorter than they say. InHdrErrors are bad headers and checksums, and
 packets to be forwarded whose time to live ran out, as every traceroute makes them. InAddrErrors
-and InNoRoutes are packets for somebody else: a switch floods them, or a service address is missing
-here.
+and InNoRoutes are packets for somebody else that were sent to this host's MAC address or to all: the
+broadcasts of another subnet on the same wire, or a service address is missing here.
 
 The last three are mostly noise, so they are a note unless they are more than a share of what
 arrived and more than a rate. The share is of InReceives, which holds them.
@@ -131,11 +135,11 @@ lo 0
 `,
 		Outcome: Found,
 		Want: []string{
-			"medium dropping: Ip InDiscards: 600 since boot, 600 of them in 10.0 s: there was no memory, or a policy of IPsec did not let them in",
+			"medium dropping: Ip InDiscards: 600 since boot, 600 of them in 10.0 s: there was no memory",
 			"info note: Ip6 InDiscards: 56 since boot, 56 of them in 10.0 s: IPv6 is switched off on eth0",
 		},
 	}, {
-		Name: "traces and floods on a busy host",
+		Name: "traces and broadcasts on a busy host",
 		Capture: `
 -- first /proc/net/snmp --
 Ip: InReceives InHdrErrors InAddrErrors InDiscards
