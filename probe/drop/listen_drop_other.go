@@ -25,6 +25,7 @@ var _ = add(Rule{
 ListenDrops counts everything that a listening socket drops. What accept-queue-overflow,
 syn-queue-overflow and tw-recycle-nat have explained is taken away; the rest is said here. It is
 one of: no route back to the client, no memory for the connection, a refusal by a security module,
+an ICMP "host unreachable" in answer to the SYN+ACK, as a scan with forged addresses brings it about,
 and, where SYN cookies are off, net.ipv4.tcp_max_syn_backlog, which has no counter of its own.
 Where OutNoRoutes of IPv4 grew as much, it is taken for the first.
 
