@@ -35,9 +35,9 @@ var _ = add(Rule{
 	Check: checkUnhandled,
 
 	Doc: `
-Switches and neighbours send what a host has no use for: BPDUs of the spanning tree, LLDP, HomePlug, VLANs
-that are not set up here, IPv6 where it is switched off. No protocol of the kernel takes such a
-frame, so since 2.6.37 it counts in rx_dropped of its interface. Nothing is lost that anybody waits for. A
+Switches and neighbours send what a host has no use for: BPDUs of the spanning tree, LLDP, HomePlug,
+IPv6 where the kernel was booted without it. No protocol of the kernel takes such a frame, so
+since 2.6.37 it counts in rx_dropped of its interface. Nothing is lost that anybody waits for. A
 packet tap takes all frames, so the counter stands still while tcpdump or lldpd runs.
 
 No counter tells these frames from other drops. They are in rx_packets, and in no counter of IP:
