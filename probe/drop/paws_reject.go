@@ -22,7 +22,7 @@ var (
 	}
 	pawsOrdinaryOldAcks = Limit{
 		Name: "ordinary-share-with-old-acks", Default: 1e-2, Unit: "of the segments that arrived",
-		Source: "judgement; before 6.18 net/ipv4/tcp_input.c counts old ACKs in PAWSEstab, which it calls common",
+		Source: "judgement; before 6.14 net/ipv4/tcp_input.c counts old ACKs in PAWSEstab, which it calls common",
 	}
 )
 
@@ -47,7 +47,7 @@ behind one address of a NAT or load balancer, whose SYN meets a connection of an
 TIME_WAIT, or a middlebox that rewrites the timestamps of some segments only.
 
 PAWSEstab counts them in open connections, PAWSActive answers to this host's own SYNs, and
-PAWSTimewait (since 6.18; before, in PAWSEstab) those for a connection in TIME_WAIT. Before 6.18
+PAWSTimewait (since 6.16; before, in PAWSEstab) those for a connection in TIME_WAIT. Before 6.14
 PAWSEstab also counts old ACKs, which are common and harmless, and PAWSOldAck after; so the line
 is drawn higher there. The share is of InSegs. PAWSPassive is another thing: tcp_tw_recycle, gone in 4.12.
 
