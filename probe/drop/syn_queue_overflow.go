@@ -33,8 +33,8 @@ full the kernel answers further SYNs with cookies, which take no room. Only wher
 net.ipv4.tcp_syncookies is 0 it drops them, and TCPReqQFullDrop counts each SYN.
 
 Without cookies there is a second line: SYNs of clients that are not known from before are
-dropped when three quarters of net.ipv4.tcp_max_syn_backlog are half-open. That has no counter of
-its own. ListenDrops counts it, as it counts everything that a listener drops; so it is said here
+dropped when three quarters of net.ipv4.tcp_max_syn_backlog are half-open at one listener. That has
+no counter of its own. ListenDrops counts it, as it counts everything that a listener drops; so it is said here
 only where cookies are off and ListenDrops grew by more than the other causes explain. Where that
 many connections are half-open in one of the samples it is sure; where they are not, a burst in
 between is the likely cause, and the finding is medium.

@@ -23,7 +23,7 @@ further SYNs are answered with cookies. At 0 they are dropped, so one host that 
 keep all clients out. At 2 every SYN is answered with a cookie.
 
 net.ipv4.tcp_max_syn_backlog matters only at 0: then SYNs of clients that are not known from
-before are dropped when three quarters of it are half-open, over all. With cookies on it limits
+before are dropped when three quarters of it are half-open at one listener. With cookies on it limits
 nothing, whatever tuning guides say; the SYN queue of a listener is as long as its backlog.
 
 Source: https://docs.kernel.org/networking/ip-sysctl.html; net/ipv4/tcp_input.c, tcp_conn_request.
