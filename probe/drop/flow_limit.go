@@ -20,8 +20,8 @@ var _ = add(Rule{
 	Check:    checkFlowLimit,
 
 	Doc: `
-Where net.core.flow_limit_cpu_bitmap names a CPU, which none does by default, its backlog is shared out once
-it is half full: a flow that has more than half of the last 128 packets loses the next one, so
+A CPU has a flow limit only if net.core.flow_limit_cpu_bitmap names it; by default none does. Its
+backlog is then shared out once it is half full: a flow that has more than half of the last 128 packets loses the next one, so
 that small flows still get through. What it drops is a loss for that one flow, and usually
 a flood or one very large transfer.
 
