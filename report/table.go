@@ -402,7 +402,7 @@ func stateSays(section, state string) string {
 		if strings.HasPrefix(section, "/") {
 			return "unread: never came"
 		}
-		return "unread: asking would load a module"
+		return "unread: not asked, as that would load a module or take too long"
 	}
 	return state
 }
