@@ -54,8 +54,13 @@ func writeTable(w io.Writer, r *Report, o Options) error {
 		p.ranking()
 	}
 	p.notReached()
-	p.notChecked()
-	p.describe()
+	if len(r.Hosts) == 1 { // what was found of it comes first
+		p.describe()
+		p.notChecked()
+	} else {
+		p.notChecked()
+		p.describe()
+	}
 	p.exit()
 	_, err := w.Write(p.Bytes())
 	return err
@@ -108,7 +113,7 @@ func (p *page) took() string {
 		said += ")"
 	}
 	if p.r.Run.Interrupted {
-		said += p.paint(red, " interrupted: hosts are missing")
+		said += p.paint(red, " interrupted before the end")
 	}
 	return said
 }
@@ -314,10 +319,80 @@ func (p *page) errors(title string, sums []*errorSum) {
 		for _, said := range p.some(s, func(h *Host) string { return h.Error.Message }) {
 			p.fill("    ", "    "+said)
 		}
-		for _, said := range p.some(s, func(h *Host) string { return h.Error.Hint }) {
+		p.hints(s)
+	}
+}
+
+// hints says what to do about an error: what may differ from host to host, and then what
+// else can be done. A command has a line of its own, that is never broken: it is copied.
+func (p *page) hints(s *errorSum) {
+	first, _, _ := strings.Cut(s.hosts[0].Error.Hint, orElse)
+	words, command, _ := strings.Cut(first, beforeCommand)
+	all := commands(s.hosts, words)
+	if one := joined(all); one != "" && len(one) <= maxShown {
+		all = []string{one}
+	}
+	switch {
+	case command == "" || len(all) == 0:
+		for _, said := range p.some(s, func(h *Host) string { said, _, _ := strings.Cut(h.Error.Hint, orElse); return said }) {
 			p.fill("       ", "    "+p.paint(cyan, "-> ")+said)
 		}
+	case len(all) > 1 && !p.Verbose:
+		p.fill("       ", "    "+p.paint(cyan, "-> ")+p.show(words, maxShown)+
+			p.paint(faint, fmt.Sprintf(" (so for %s; -v shows the others):", p.show(s.hosts[0].Name, maxHostName))))
+		p.WriteString("       " + p.show(all[0], maxShown) + "\n")
+	default:
+		p.fill("       ", "    "+p.paint(cyan, "-> ")+p.show(words, maxShown)+":")
+		for _, command := range all {
+			p.WriteString("       " + p.show(command, maxShown) + "\n")
+		}
 	}
+	for _, said := range texts(s.hosts, func(h *Host) string { _, said, _ := strings.Cut(h.Error.Hint, orElse); return said }) {
+		p.fill("       ", "    "+p.paint(cyan, "-> ")+"or "+p.show(said, maxShown))
+	}
+}
+
+// A hint may end in a command, and say what else can be done.
+const (
+	beforeCommand = ": ssh-"
+	orElse        = "; or "
+)
+
+// commands returns the commands of the hosts' hints, each once; none if a hint has none, or
+// has other words before it.
+func commands(hosts []*Host, words string) []string {
+	same := true
+	all := texts(hosts, func(h *Host) string {
+		first, _, _ := strings.Cut(h.Error.Hint, orElse)
+		before, command, found := strings.Cut(first, beforeCommand)
+		same = same && found && before == words
+		return "ssh-" + command
+	})
+	if !same {
+		return nil
+	}
+	return all
+}
+
+// joined is one ssh-keyscan for all of those that differ in the host only; "" if they do
+// not.
+func joined(commands []string) string {
+	var before, after string
+	var hosts []string
+	for i, command := range commands {
+		fields := strings.Fields(command)
+		at := slices.Index(fields, ">>")
+		if at < 2 || fields[0] != "ssh-keyscan" {
+			return ""
+		}
+		head, tail := strings.Join(fields[:at-1], " "), strings.Join(fields[at:], " ")
+		if i > 0 && (head != before || tail != after) {
+			return ""
+		}
+		before, after = head, tail
+		hosts = append(hosts, fields[at-1])
+	}
+	return before + " " + strings.Join(hosts, " ") + " " + after
 }
 
 // some is the texts of an error, each once. Where every host has its own, the first speaks
@@ -376,12 +451,18 @@ func (p *page) notChecked() {
 			m.Section, stateSays(m.Section, m.State), strconv.Itoa(len(m.hosts)), strings.Join(slices.Sorted(maps.Keys(m.rules)), " "),
 		})
 	}
+	if len(p.r.Hosts) == 1 { // a number of hosts says nothing
+		columns = slices.Delete(columns, 2, 3)
+		for i := range rows {
+			rows[i] = slices.Delete(rows[i], 2, 3)
+		}
+	}
 	p.table(columns, rows, 2, nil)
 	if more := len(p.missing) - len(rows); more > 0 {
 		p.fill("    ", "  "+p.paint(faint, fmt.Sprintf("and %d more (-v)", more)))
 	}
 	if slices.ContainsFunc(p.missing, func(m *missingSum) bool { return m.State == "denied" }) {
-		p.fill("     ", "  "+p.paint(cyan, "-> ")+"a login that may read them, or --sudo auto, checks these rules too")
+		p.fill("     ", "  "+p.paint(cyan, "-> ")+"a login that may read them, or scan --sudo auto, checks these rules too")
 	}
 }
 
@@ -500,6 +581,14 @@ func (p *page) evidence(all []Evidence) {
 		return
 	}
 	columns := []column{{title: "", most: 72}, {title: "", most: 48}}
+	if lead := len("    evidence  "); lead+width(columns, rows, 2) > p.Width {
+		columns = columns[:1] // no room: what it says stands below
+		var down [][]string
+		for _, row := range rows {
+			down = append(down, row[:1], []string{"  " + row[1]})
+		}
+		rows = down
+	}
 	p.rows(columns, rows, 2, "    ", p.paint(faint, "evidence  "))
 	if more := len(all) - most; more > 0 {
 		p.fill("              ", "              "+p.paint(faint, fmt.Sprintf("and %d more (-v)", more)))
@@ -543,7 +632,9 @@ func (p *page) step(n int, s *Step) {
 	if s.Present != "" && s.Sysctl != "" {
 		command = strings.TrimSpace(command + "   (now " + s.Present + ")")
 	}
-	line("", command)
+	if command != "" {
+		p.WriteString("               " + p.show(command, maxShown) + "\n") // it is copied: never broken
+	}
 	if p.Verbose {
 		line("for good: ", s.Persist)
 	}

@@ -328,13 +328,13 @@ func (c *hostCheck) unknown(key ssh.PublicKey) *Error {
 func (c *hostCheck) howToTrust() string {
 	files := c.trust.userFiles(c.endpoint)
 	if c.indirect || c.endpoint.HostKeyAlias != "" || len(files) == 0 {
-		return fmt.Sprintf("compare the fingerprint, then connect once with ssh %s; or --host-key accept-new", c.endpoint.Alias)
+		return fmt.Sprintf("compare the fingerprint, then connect once with ssh %s; or scan with --host-key accept-new", c.endpoint.Alias)
 	}
 	port := ""
 	if c.endpoint.Port != 22 {
 		port = fmt.Sprintf("-p %d ", c.endpoint.Port)
 	}
-	return fmt.Sprintf("compare the fingerprint, then: ssh-keyscan %s%s >> %s; or --host-key accept-new", port, c.endpoint.Hostname, files[0])
+	return fmt.Sprintf("compare the fingerprint, then: ssh-keyscan %s%s >> %s; or scan with --host-key accept-new", port, c.endpoint.Hostname, files[0])
 }
 
 // certificate judges a certificate that a known authority signed.
