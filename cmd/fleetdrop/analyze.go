@@ -2,10 +2,13 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"golang.org/x/term"
 
 	"github.com/fleetdrop/fleetdrop/inventory"
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -42,14 +45,16 @@ func newAnalyze(c *console) *cobra.Command {
 		Long: `Judge captures: what "fleetdrop script | sh" printed on a host, or what a scan with
 --keep-captures saved. "-" is the standard input, a folder stands for the captures in it.`,
 		Example: `  fleetdrop script | sh | fleetdrop analyze -
-  ansible all -m script -a probe.sh --tree captures/ && fleetdrop analyze captures/`,
+  for h in web-1 web-2; do fleetdrop script | ssh $h sh > $h.txtar; done; fleetdrop analyze *.txtar`,
 		Args: someCaptures,
 		RunE: func(_ *cobra.Command, args []string) error {
 			rules, err := ch.rules()
 			if err != nil {
 				return err
 			}
+			come := waiting(c, args, out.quiet)
 			captures, err := loadCaptures(c, args)
+			come()
 			if err != nil {
 				return err
 			}
@@ -80,6 +85,17 @@ func newAnalyze(c *console) *cobra.Command {
 	g.flags(cmd.Flags())
 	out.flags(cmd.Flags())
 	return cmd
+}
+
+// waiting says on a terminal why nothing is seen for the time of a window, until what it
+// returns is called.
+func waiting(c *console, args []string, quiet bool) (come func()) {
+	file, ok := c.stderr.(*os.File)
+	if quiet || !ok || !slices.Contains(args, "-") || !term.IsTerminal(int(file.Fd())) || os.Getenv("TERM") == "dumb" {
+		return func() {}
+	}
+	fmt.Fprint(c.stderr, "waiting for the capture on the standard input; the script takes 10 s")
+	return func() { fmt.Fprint(c.stderr, "\r\x1b[K") }
 }
 
 // judged is the host that a capture is of.
