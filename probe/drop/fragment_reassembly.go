@@ -55,7 +55,8 @@ net.ipv4.ipfrag_high_thresh bytes (4 MiB). Where one fragment does not come, or 
 the whole datagram is lost. IPv6 has settings of its own, ip6frag_time (60) and ip6frag_high_thresh.
 
 ReasmFails counts all of it: one for a datagram whose time ran out, which ReasmTimeout counts too,
-and one for each fragment that found no room. So where the two are the same, fragments are lost
+and one for each fragment that found no room, overlaps another, or came too late behind others of
+its sender (net.ipv4.ipfrag_max_dist). So where the two are the same, fragments are lost
 before they come here, and no setting of this host helps. FragFails is another matter: that the
 path takes smaller packets only. The share is of the datagrams that were put together or not.
 
@@ -165,10 +166,19 @@ func checkReassembly(c *Case) (found []Finding) {
 		if known {
 			f.Message += fmt.Sprintf("; in %d a fragment did not come in time", lateNow)
 		}
-		if full, ok := memory.Get(); ok && full > 0 {
+		full, measured := memory.Get()
+		if measured && full > 0 {
 			f.Message += fmt.Sprintf("; fragments take %d of %v bytes", full, most)
 		}
-		if !known || lateNow < loss.Count {
+		// What found no room leaves incomplete datagrams behind, which stay for longer than a window.
+		limit, limited := most.Get()
+		roomy := kind == Dropping && measured && limited && int64(full) < limit/2
+		if roomy && known && lateNow < loss.Count {
+			f.Steps = append(f.Steps, Step{
+				Text: `there is room: see why fragments do not fit, "perf trace -e skb:kfree_skb" as root on the host; ` +
+					"overlaps are a broken or a hostile sender, FRAG_TOO_FAR is net.ipv4.ipfrag_max_dist and a path that reorders",
+			})
+		} else if !known || lateNow < loss.Count {
 			f.Steps = append(f.Steps, raise(v.key, most, 8<<20, "give the fragments that wait more room",
 				"as many bytes of kernel memory, when senders of fragments want it so"))
 		}
