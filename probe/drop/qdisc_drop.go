@@ -20,8 +20,9 @@ var (
 // down by it, which is what they are for.
 var activeQueues = []string{"fq_codel", "codel", "cake", "fq_pie", "pie", "red", "gred", "sfb", "choke"}
 
-// lengthQueues are the qdiscs whose limit is the interface's txqueuelen.
-var lengthQueues = []string{"pfifo_fast", "pfifo", "bfifo"}
+// lengthQueue is the qdisc whose limit is the interface's txqueuelen. pfifo and bfifo look at
+// it when they are made, and never again.
+const lengthQueue = "pfifo_fast"
 
 var _ = add(Rule{
 	ID:       "FD901",
@@ -42,8 +43,8 @@ say nothing of it; TCP sends it again. "ip -s link" does not show it.
 
 "tc -s qdisc" counts it as dropped. That of the root holds its children's, so only the root's
 is taken. fq_codel, cake and the like drop on purpose to keep delay low; that is a note, and only drop_overlimit,
-their queue being full, is a loss. pfifo_fast and pfifo hold txqueuelen packets, the others have a limit of
-their own. Packets of one large send count as many. The share is of these packets and those sent.
+their queue being full, is a loss. pfifo_fast holds txqueuelen packets, the others have a limit of
+their own; pfifo takes txqueuelen for it when it is made, and does not follow it. Packets of one large send count as many. The share is of these packets and those sent.
 What filters and policers drop on the way in (ingress, clsact) is not this.
 
 By hand: "tc -s qdisc show dev eth0"; "cat /sys/class/net/eth0/tx_queue_len".`,
@@ -69,7 +70,7 @@ qdisc tbf 8001: dev eth0 root refcnt 3 rate 1Mbit burst 5000b lat 40ms
  backlog 8662b 4p requeues 0
 `,
 		Outcome: Found,
-		Want:    []string{"medium dropping: eth0 tbf: its queue was full: 704 since boot, 641 of them in 1.5 s (txqueuelen is 1000)"},
+		Want:    []string{"medium dropping: eth0 tbf: its queue was full: 704 since boot, 641 of them in 1.5 s"},
 	}, {
 		Name: "fq_codel keeps delay low, under mq",
 		Capture: `
@@ -108,6 +109,28 @@ qdisc fq_codel 0: dev eth0 root limit 10240p flows 1024
 `,
 		Outcome: Found,
 		Want:    []string{"medium dropping: eth0 fq_codel: its queue was full: 200 since boot, 200 of them in 10.0 s"},
+	}, {
+		Name: "pfifo_fast under mq was full",
+		Capture: `
+-- first tc -s qdisc --
+qdisc mq 0: dev eth0 root 
+ Sent 1000000 bytes 10000 pkt (dropped 0, overlimits 0 requeues 0) 
+ backlog 0b 0p requeues 0
+qdisc pfifo_fast 0: dev eth0 parent :1 bands 3
+ Sent 1000000 bytes 10000 pkt (dropped 0, overlimits 0 requeues 0) 
+ backlog 0b 0p requeues 0
+-- tc -s qdisc --
+qdisc mq 0: dev eth0 root 
+ Sent 9000000 bytes 90000 pkt (dropped 500, overlimits 0 requeues 0) 
+ backlog 0b 0p requeues 0
+qdisc pfifo_fast 0: dev eth0 parent :1 bands 3
+ Sent 9000000 bytes 90000 pkt (dropped 500, overlimits 0 requeues 0) 
+ backlog 0b 0p requeues 0
+-- /sys/class/net/*/tx_queue_len --
+eth0 1000
+`,
+		Outcome: Found,
+		Want:    []string{"medium dropping: eth0 mq: its queue was full: 500 since boot, 500 of them in 10.0 s (txqueuelen is 1000)"},
 	}, {
 		Name: "a policer on the way in, and packets that wait",
 		Capture: `
@@ -165,13 +188,14 @@ func checkQdisc(c *Case) (found []Finding) {
 			Evidence: evidence,
 			Claims:   countedAgain(n),
 		}
+		full := fullQueue(rows, kind, device)
 		values, _ := lengths.Get()
 		length, known := values.Get(device)
-		if known {
+		if known && full == lengthQueue {
 			f.Message += fmt.Sprintf(" (txqueuelen is %s)", length)
 			f.Evidence = append(f.Evidence, lengths.Part(device, "", length))
 		}
-		f.Steps = qdiscSteps(kind, device, length)
+		f.Steps = qdiscSteps(full, device, length)
 		found = append(found, f)
 	}
 	return found
@@ -199,14 +223,29 @@ func droppedOnPurpose(c *Case, rows []probe.Fact[probe.Counter], device string) 
 	return sum
 }
 
+// fullQueue returns the kind of the qdisc that has the limit: mq has none, but the one below
+// it for each transmit queue, of which that counts which dropped most.
+func fullQueue(rows []probe.Fact[probe.Counter], root, device string) string {
+	full, most := root, uint64(0)
+	for _, row := range rows {
+		kind, of := kernel.QdiscDevice(row.Source.Row)
+		n, _ := row.Get()
+		if strings.HasPrefix(root, "mq") && of == device && !strings.HasSuffix(row.Source.Row, " root") && n.Total > most {
+			full, most = kind, n.Total
+		}
+	}
+	return full
+}
+
+// qdiscSteps are what to do about a qdisc that is full.
 func qdiscSteps(kind, device, length string) []Step {
 	steps := []Step{{
 		Text: "let the senders slow down, or send by a faster link; where this qdisc limits the rate, ask whether it still has to",
 	}}
 	now, err := strconv.ParseInt(length, 10, 32)
-	if err != nil || !slices.Contains(lengthQueues, kind) {
+	if err != nil || kind != lengthQueue {
 		return append(steps, Step{
-			Text:  fmt.Sprintf("raise the limit of %s, to take longer bursts: tc qdisc change", kind),
+			Text:  fmt.Sprintf("raise the limit of %s, or of the qdisc below it that drops, to take longer bursts: tc qdisc change", kind),
 			Price: "more delay for all that waits in it",
 		})
 	}
