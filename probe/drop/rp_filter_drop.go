@@ -212,7 +212,16 @@ func reversePathSteps(modes probe.Values, strict []string) []Step {
 	if _, err := strconv.Atoi(now); err != nil {
 		now = ""
 	}
+	const price = "a forged source that is reached by another interface gets in; hardening baselines such as CIS ask for 1"
+	plain := func(name string) bool { return shellWord(name) == name }
+	if few := 4; now == "0" && len(strict) <= few && !slices.ContainsFunc(strict, func(name string) bool { return !plain(name) }) {
+		// To raise all would switch the filter on for the interfaces that have none.
+		for _, name := range strict {
+			key := "net.ipv4.conf." + strings.ReplaceAll(name, ".", "/") + ".rp_filter" // as sysctl writes a VLAN's name
+			steps = append(steps, change(key, "1", "2", "take what has a way back by any interface: loose mode", price))
+		}
+		return steps
+	}
 	return append(steps, change("net.ipv4.conf.all.rp_filter", now, "2",
-		"take what has a way back by any interface: loose mode, which the larger value makes of the strict one",
-		"a forged source that is reached by another interface gets in; hardening baselines such as CIS ask for 1"))
+		"take what has a way back by any interface: loose mode, which the larger value makes of the strict one", price))
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/kernel"
@@ -19,7 +20,7 @@ var _ = add(Rule{
 	Severity: map[Kind]Severity{AtRisk: Medium},
 	Reasons:  []string{"IP_RPFILTER"},
 	Needs:    []Need{{kernel.ReversePath}, {kernel.Addresses}},
-	Wants:    []probe.Handle{kernel.Routes, kernel.Rules, kernel.DeviceEvent, kernel.BondMembers, kernel.OperState},
+	Wants:    []probe.Handle{kernel.Routes, kernel.Rules, kernel.DeviceEvent, kernel.BondMembers, kernel.OperState, reversePathDrops},
 	Check:    checkStrict,
 
 	Doc: `
@@ -32,7 +33,8 @@ default of some distributions.
 It is looked at only where two interfaces or more that lead out of the host have an address: those
 with hardware, bonds, their VLANs, and those that a route with a gateway goes by. Bridges of
 containers and virtual machines lead nowhere else, so they do not count. The setting is no loss:
-see rp-filter-drop for that.
+see rp-filter-drop for that. Where the filter has dropped nothing in a day or more, the networks
+are likely such that it need not, and the finding is low.
 
 By hand: "sysctl -ar 'conf.*.rp_filter'", where the larger of all and the interface's own holds;
 "ip -br addr"; "ip route"; "ip rule".`,
@@ -131,6 +133,27 @@ bond0.7 up
 		Outcome: Found,
 		Want:    []string{"medium at-risk: bond0.7 takes only packets whose way back is the same interface (ip rule: 4)"},
 	}, {
+		Name: "a network for storage, whose hosts are all on it: in 30 days nothing was dropped",
+		Capture: `
+-- /proc/net/netstat --
+TcpExt: IPReversePathFilter
+TcpExt: 0
+-- /proc/sys/net/ipv4/conf/*/rp_filter --
+all 1
+eth0 1
+eth1 1
+-- /proc/uptime --
+2592000.00 2592000.00
+-- ip -o -4 addr --
+2: eth0    inet 10.1.0.7/24 scope global eth0\
+3: eth1    inet 10.2.0.7/24 scope global eth1\
+-- /sys/class/net/*/device/uevent --
+eth0 DRIVER=e1000e
+eth1 DRIVER=e1000e
+`,
+		Outcome: Found,
+		Want:    []string{"low at-risk: eth0 and eth1 take only packets whose way back is the same interface (ip rule: unknown (unread))"},
+	}, {
 		Name: "one network, strict, and a bridge for containers",
 		Capture: `
 -- /proc/sys/net/ipv4/conf/*/rp_filter --
@@ -197,6 +220,11 @@ func checkStrict(c *Case) []Finding {
 		Message:  message + ")",
 		Evidence: probe.Because(rules),
 		Steps:    reversePathSteps(values, strict),
+	}
+	drops := reversePathDrops.In(c)
+	if n, known := drops.Get(); known && n.Total == 0 && c.Up() >= 24*time.Hour {
+		f.Severity = Low
+		f.Evidence = append(f.Evidence, drops.Evidence())
 	}
 	for _, v := range values {
 		if v.Name == "all" || slices.Contains(strict, v.Name) {
