@@ -107,6 +107,7 @@ func checksumSteps(protocol string) []Step {
 	}, {
 		Text: "to tell whether it is this adapter, let the kernel check the sums for a while: ethtool -K DEV rx off; " +
 			"if the counter stands still then, it is its firmware or driver",
+		Undo:  "ethtool -K DEV rx on",
 		Price: "more work for the CPUs",
 	}}
 }
