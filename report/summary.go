@@ -182,6 +182,9 @@ func (s *summary) addMissing(r *Report) {
 		for _, n := range h.NotChecked {
 			for _, m := range n.Missing {
 				m.Section = general(m.Section)
+				if h.Error != nil && m.State == "unread" { // the error says why, and once is enough
+					m.Section = "what the script did not come to"
+				}
 				sum := sums[m]
 				if sum == nil {
 					sum = &missingSum{Missing: m, hosts: hostSet{}, rules: map[string]bool{}}

@@ -480,10 +480,13 @@ func stateSays(section, state string) string {
 	case "garbled":
 		return "garbled: not understood"
 	case "unread":
-		if strings.HasPrefix(section, "/") {
-			return "unread: never came"
+		switch tool, _, _ := strings.Cut(section, " "); {
+		case tool == "ss" || tool == "nft" || strings.HasSuffix(tool, "-save"):
+			return "unread: asking would load a module"
+		case tool == "ethtool":
+			return "unread: 16 interfaces are asked"
 		}
-		return "unread: not asked, as that would load a module or take too long"
+		return "unread: never came"
 	}
 	return state
 }

@@ -24,7 +24,7 @@ func (ch *chosen) flags(f *pflag.FlagSet) {
 func (ch *chosen) rules() ([]*drop.Rule, error) {
 	for _, pattern := range slices.Concat(ch.rule, ch.skipRule) {
 		if !slices.ContainsFunc(drop.Catalogue(), func(r *drop.Rule) bool { return matches(r, pattern) }) {
-			return nil, fmt.Errorf("no rule is called %q; \"fleetdrop rules\" lists them", pattern)
+			return nil, fmt.Errorf("no rule is called %q; %s", pattern, ruleMeant(pattern))
 		}
 	}
 	rules := slices.DeleteFunc(drop.Catalogue(), func(r *drop.Rule) bool {
@@ -42,6 +42,20 @@ func matches(r *drop.Rule, pattern string) bool {
 	id, err := path.Match(strings.ToUpper(pattern), r.ID)
 	name, _ := path.Match(strings.ToLower(pattern), r.Name)
 	return err == nil && (id || name)
+}
+
+// ruleMeant names the rules that a name may have been meant for.
+func ruleMeant(name string) string {
+	var close []string
+	for _, r := range drop.Catalogue() {
+		if d := distance(strings.ToLower(name), r.Name); d <= 2 || len(name) >= 4 && strings.HasPrefix(r.Name, strings.ToLower(name)) {
+			close = append(close, r.Name)
+		}
+	}
+	if len(close) == 0 {
+		return "\"fleetdrop rules\" lists them"
+	}
+	return "did you mean " + strings.Join(close, " or ") + "?"
 }
 
 // completeRules offers the names of rules to a shell's completion.

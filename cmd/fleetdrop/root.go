@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/fleetdrop/fleetdrop/report"
 )
 
 // version is set by the linker for a release.
@@ -87,8 +89,32 @@ A flag may stand in the environment: FLEETDROP_WINDOW=30s is --window 30s.`,
 		newScan(c), newAnalyze(c), newReport(c), newDemo(c),
 		newHosts(c), newScript(c), newFacts(c), newRules(c), newExplain(c), newVersion(c),
 	)
+	completeValues(root)
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	return root
+}
+
+// completeValues offers to a shell's completion what a flag takes, where that is a few words.
+func completeValues(root *cobra.Command) {
+	severities := []string{"low", "medium", "high", "critical"}
+	values := map[string][]string{
+		"format": report.Formats(), "color": {"auto", "always", "never"}, "progress": {"auto", "bar", "plain", "none"},
+		"sudo": {"none", "auto"}, "host-key": {"strict", "accept-new"}, "severity": append([]string{"info"}, severities...),
+		"fail-on": append([]string{"none"}, severities...), "fail-on-loss": append([]string{"none"}, severities...),
+	}
+	for _, cmd := range root.Commands() {
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			list := values[f.Name]
+			if f.Name == "format" && f.Usage == "table or json" {
+				list = []string{"table", "json"}
+			}
+			if f.Name == "rule" || f.Name == "skip-rule" {
+				_ = cmd.RegisterFlagCompletionFunc(f.Name, completeRules)
+			} else if list != nil {
+				_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(list, cobra.ShellCompDirectiveNoFileComp))
+			}
+		})
+	}
 }
 
 // fromEnvironment gives each flag that was not on the command line the value of its

@@ -9,7 +9,7 @@ var words = []struct{ word, text string }{
 	{"note", "A kind of finding: a counter that grows by design, or a loss too small to matter. It has no part in score, grade or gates."},
 	{"clean", "A grade: no finding above note, and every rule that needs no root was checked or does not apply."},
 	{"unknown", "A grade: nothing was found, but not enough was read to call the host clean."},
-	{"unread", "A state: it was not asked for, because asking would have loaded a kernel module, or because it is beyond the 16 interfaces whose ethtool is asked."},
+	{"unread", "A state: it was not asked for, because asking would have loaded a kernel module, because it is beyond the 16 interfaces whose ethtool is asked, or because the script did not come to it."},
 	{"absent", "A state: this host has no such file, tool, row or field. A kernel that does not count something is never taken for a zero."},
 	{"denied", "A state: it is there, but this login may not read it. Root reads everything; \"--sudo auto\" reads dmesg and firewall rules where sudo needs no password."},
 	{"failed", "A state of a section: it answered with an error. Of a host: it was not reached, or its script did not run; the code says at which stage."},
