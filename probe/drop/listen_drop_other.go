@@ -7,7 +7,10 @@ import (
 	"github.com/fleetdrop/fleetdrop/probe/kernel"
 )
 
-var outNoRoutes = kernel.SNMP.Counter("Ip", "OutNoRoutes")
+var (
+	outNoRoutes       = kernel.SNMP.Counter("Ip", "OutNoRoutes")
+	icmpInUnreachable = kernel.SNMP.Counter("Icmp", "InDestUnreachs")
+)
 
 var _ = add(Rule{
 	ID:       "FD605",
@@ -17,7 +20,7 @@ var _ = add(Rule{
 	Scope:    Netns,
 	Severity: map[Kind]Severity{Dropping: Medium, Dropped: Low, Note: Info},
 	Needs:    []Need{{listenDrops}},
-	Wants:    append([]probe.Handle{listenOverflows, reqQFullDrop, passiveOpens, syncookies, outNoRoutes}, listenerFacts...),
+	Wants:    append([]probe.Handle{listenOverflows, reqQFullDrop, passiveOpens, syncookies, outNoRoutes, icmpInUnreachable}, listenerFacts...),
 	Residual: true,
 	Check:    checkListenDrops,
 
@@ -27,7 +30,8 @@ syn-queue-overflow and tw-recycle-nat have explained is taken away; the rest is 
 one of: no route back to the client, no memory for the connection, a refusal by a security module,
 an ICMP "host unreachable" in answer to the SYN+ACK, as a scan with forged addresses brings it about,
 and, where SYN cookies are off, net.ipv4.tcp_max_syn_backlog, which has no counter of its own.
-Where OutNoRoutes of IPv4 grew as much, it is taken for the first.
+Where OutNoRoutes of IPv4 grew as much, it is taken for the first. Where InDestUnreachs of ICMP did, it
+may be such answers, by which no client is lost, and the finding is low.
 
 By hand: "nstat -az TcpExtListenDrops TcpExtListenOverflows TcpExtTCPReqQFullDrop"; "ip route get
 CLIENT".`,
@@ -101,6 +105,36 @@ LISTEN 0      16           0.0.0.0:8101      0.0.0.0:*
 		Outcome: Found,
 		Want:    []string{"medium dropping: 0.0.0.0:8101: a listener dropped SYNs, though no queue was full: 288 since boot, 288 of them in 2.5 s; net.ipv4.tcp_syncookies is 0, so it may be net.ipv4.tcp_max_syn_backlog"},
 	}, {
+		Name: "a scan with forged addresses: routers say that there is no such host",
+		Capture: `
+-- first /proc/net/netstat --
+TcpExt: ListenOverflows ListenDrops TCPReqQFullDrop
+TcpExt: 0 40 0
+-- first /proc/net/snmp --
+Ip: OutNoRoutes
+Ip: 0
+Icmp: InDestUnreachs
+Icmp: 90
+Tcp: PassiveOpens
+Tcp: 1000
+-- /proc/net/netstat --
+TcpExt: ListenOverflows ListenDrops TCPReqQFullDrop
+TcpExt: 0 57 0
+-- /proc/net/snmp --
+Ip: OutNoRoutes
+Ip: 0
+Icmp: InDestUnreachs
+Icmp: 109
+Tcp: PassiveOpens
+Tcp: 2000
+-- unread ss -Hltnm --
+-- /proc/sys/net/ipv4/tcp_syncookies --
+1
+`,
+		Outcome: Found,
+		Want: []string{"low dropping: a listener dropped SYNs, though no queue was full: 57 since boot, 17 of them in 10.0 s; " +
+			"as many ICMP errors came, which may be answers to its SYN+ACKs; port unknown: to ask ss would load the module tcp_diag"},
+	}, {
 		Name: "all of it is the accept queue's",
 		Capture: `
 -- first /proc/net/netstat --
@@ -129,7 +163,7 @@ Tcp: 9000000
 
 func checkListenDrops(c *Case) []Finding {
 	drops, overflows, full, opens := listenDrops.In(c), listenOverflows.In(c), reqQFullDrop.In(c), passiveOpens.In(c)
-	cookies, noRoutes := syncookies.In(c), outNoRoutes.In(c)
+	cookies, noRoutes, unreachable := syncookies.In(c), outNoRoutes.In(c), icmpInUnreachable.In(c)
 	// A rule that finds nothing, because its loss is not material, claims nothing.
 	rest := c.Unclaimed(drops).Minus(c.Unclaimed(overflows)).Minus(c.Unclaimed(full))
 	arrived, known := opens.Get()
@@ -144,7 +178,7 @@ func checkListenDrops(c *Case) []Finding {
 		Kind:     kind,
 		Message:  fmt.Sprintf("a listener dropped SYNs, though no queue was full: %v", rest),
 		Loss:     loss,
-		Evidence: probe.Because(drops, overflows, full, opens, cookies, noRoutes),
+		Evidence: probe.Because(drops, overflows, full, opens, cookies, noRoutes, unreachable),
 	}
 	way := Step{Text: `see whether there is a way back to the clients: "ip route get CLIENT" on the host; without one no SYN is answered`}
 	if ways, _ := noRoutes.Get(); kind == Dropping && ways.Delta >= rest.Delta {
@@ -153,9 +187,13 @@ func checkListenDrops(c *Case) []Finding {
 		way.Text = `give the host a way back to the clients: see "ip route get CLIENT"; their packets come in, and no answer can go out`
 	}
 	f.Steps = []Step{way}
+	errors, _ := unreachable.Get()
 	if on, known := cookies.Get(); known && on == 0 && len(f.Claims) == 0 {
 		f.Message += "; net.ipv4.tcp_syncookies is 0, so it may be net.ipv4.tcp_max_syn_backlog"
 		f.Steps = append(f.Steps, cookiesOn(cookies))
+	} else if kind == Dropping && len(f.Claims) == 0 && errors.Delta >= rest.Delta {
+		f.Severity = Low
+		f.Message += "; as many ICMP errors came, which may be answers to its SYN+ACKs"
 	}
 	f.Steps = append(f.Steps, Step{
 		Text: `see what the kernel says when it drops one: "perf trace -e skb:kfree_skb", or dropwatch, as root`,
