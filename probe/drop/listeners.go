@@ -21,7 +21,8 @@ type listenerDrop struct {
 	address       string
 	backlog       uint64 // of the socket with the longest
 	before, total uint64
-	seen          bool // in the first sample too
+	seen          bool   // in the first sample too
+	grew          uint64 // between the samples, or ever
 }
 
 // droppingListeners returns the listeners that dropped something between the samples, or
@@ -46,18 +47,18 @@ func droppingListeners(c *Case, ever bool) (guilty []listenerDrop) {
 			guilty[i].seen = true
 		}
 	}
-	grew := func(l listenerDrop) uint64 {
-		switch {
+	for i := range guilty {
+		switch l := &guilty[i]; {
 		case ever:
-			return l.total
-		case !l.seen && len(before) == 0:
-			return 0 // there is no first sample: it is not known when
+			l.grew = l.total
+		case !l.seen && len(before) == 0: // there is no first sample: it is not known when
+		default:
+			l.grew = l.total - min(l.total, l.before)
 		}
-		return l.total - min(l.total, l.before)
 	}
-	guilty = slices.DeleteFunc(guilty, func(l listenerDrop) bool { return grew(l) == 0 })
+	guilty = slices.DeleteFunc(guilty, func(l listenerDrop) bool { return l.grew == 0 })
 	slices.SortFunc(guilty, func(a, b listenerDrop) int {
-		return cmp.Or(cmp.Compare(grew(b), grew(a)), strings.Compare(a.address, b.address))
+		return cmp.Or(cmp.Compare(b.grew, a.grew), strings.Compare(a.address, b.address))
 	})
 	return guilty
 }
@@ -77,7 +78,13 @@ func blame(c *Case, f *Finding) []listenerDrop {
 		f.Evidence = append(f.Evidence, e)
 	}
 	all, known := sockets.Get()
+	var grew uint64
+	for _, l := range guilty {
+		grew += l.grew
+	}
 	switch {
+	case len(guilty) > 0 && grew < f.Loss.Count/2:
+		f.Message += "; port unknown: most of it was at sockets that were closed since"
 	case len(guilty) == 1:
 		f.Subject = guilty[0].address
 	case len(guilty) > 1:
