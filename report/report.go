@@ -48,7 +48,7 @@ type Run struct {
 	Window      float64   `json:"window_s"`    // what was asked for; 0 is one sample
 	Inventory   []string  `json:"inventory"`   // the files, as they were given
 	Shard       string    `json:"shard"`       // "3/8"; empty for all of the inventory
-	Interrupted bool      `json:"interrupted"` // by a signal or the deadline: hosts are missing
+	Interrupted bool      `json:"interrupted"` // by a signal: some hosts may be missing or partial
 }
 
 // A Rule is what a report has to know of a rule.

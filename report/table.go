@@ -462,7 +462,7 @@ func (p *page) notChecked() {
 		p.fill("    ", "  "+p.paint(faint, fmt.Sprintf("and %d more (-v)", more)))
 	}
 	if slices.ContainsFunc(p.missing, func(m *missingSum) bool { return m.State == "denied" }) {
-		p.fill("     ", "  "+p.paint(cyan, "-> ")+"a login that may read them, or scan --sudo auto, checks these rules too")
+		p.fill("     ", "  "+p.paint(cyan, "-> ")+"a login that may read them checks these rules too, or scan --sudo auto where sudo asks for no password")
 	}
 }
 
