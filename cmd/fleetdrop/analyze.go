@@ -22,7 +22,7 @@ type gates struct{ report.Gates }
 
 func (g *gates) flags(f *pflag.FlagSet) {
 	f.Var(&g.FailOn, "fail-on", "exit 1 if there is an at-risk finding of this severity or above")
-	f.Var(&g.FailOnLoss, "fail-on-loss", "exit 1 if a host loses packets now, at this severity or above")
+	f.Var(&g.FailOnLoss, "fail-on-loss", "exit 1 if a host loses packets now, at this severity or above; what was lost before never counts")
 	f.Var(&g.MaxFailed, "max-failed", "exit 3 only if more hosts than this were not scanned to the end")
 }
 

@@ -32,7 +32,7 @@ func (o *output) flags(f *pflag.FlagSet) {
 	f.StringVarP(&o.format, "format", "f", report.Formats()[0], "what to print: "+formats)
 	f.StringVarP(&o.path, "output", "o", "-", "print to this file")
 	f.StringArrayVar(&o.reports, "report", nil, "write another report, `FORMAT=PATH`; may be given again")
-	f.IntVar(&o.top, "top", 20, "how many hosts to list and describe")
+	f.IntVar(&o.top, "top", 20, "how many hosts to list; three of them are described, all with -v")
 	f.VarP(&o.severity, "severity", "s", "the least severity that is shown")
 	f.StringVar(&o.color, "color", "auto", "auto, always or never")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print no progress and no hints")
@@ -60,8 +60,8 @@ type sink struct {
 
 // open opens everything that will be written, before any host is contacted.
 func (o *output) open(c *console) (sinks []*sink, _ error) {
-	if o.top < 0 {
-		return nil, fmt.Errorf("--top %d: want 0 or more", o.top)
+	if o.top < 1 {
+		return nil, fmt.Errorf("--top %d: want 1 or more", o.top)
 	}
 	if o.color != "auto" && o.color != "always" && o.color != "never" {
 		return nil, fmt.Errorf("--color %s: want auto, always or never", o.color)
