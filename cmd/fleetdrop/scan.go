@@ -172,6 +172,9 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 		}
 	})
 	shows.stop()
+	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
+		shows.warn(fmt.Sprintf("the scan ended by --deadline %v; what was gathered is reported", s.deadline))
+	}
 	if err != nil && ctx.Err() == nil {
 		if keep != nil {
 			err = errors.Join(err, keep.Abandon())
