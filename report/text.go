@@ -14,7 +14,8 @@ const (
 )
 
 // clean makes a text from a host fit for a report: valid UTF-8 of at most that many
-// bytes. It is still hostile; each format has its own function that makes it harmless.
+// bytes. It is a copy: a part of a capture would keep all of it in
+// memory. It is still hostile; each format has its own function that makes it harmless.
 func clean(text string, most int) string {
 	if len(text) > most {
 		cut := most
@@ -24,7 +25,7 @@ func clean(text string, most int) string {
 		text = text[:cut] + "…"
 	}
 	if utf8.ValidString(text) {
-		return text
+		return strings.Clone(text)
 	}
 	var b strings.Builder
 	for i, size := 0, 0; i < len(text); i += size {

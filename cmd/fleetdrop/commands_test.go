@@ -14,7 +14,7 @@ import (
 var update = flag.Bool("update", false, "write the expected outputs of testdata again")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fleetdrop": main})
+	testscript.Main(m, map[string]func(){"fleetdrop": main, "replay": replayed})
 }
 
 // TestCommands runs testdata/*.txtar: the commands as a person types them, their exit codes
