@@ -129,7 +129,13 @@ func byDesign() drop.Finding {
 
 func snapshotOf(t testing.TB, host, boot string) *probe.Snapshot {
 	t.Helper()
+	backlog := "4096"
+	if host == "web-17" {
+		backlog = "128"
+	}
 	c, err := probe.ParseCapture("fleetdrop capture v1\nhost: " + host + `
+-- /proc/sys/net/core/somaxconn --
+` + backlog + `
 -- /proc/sys/kernel/random/boot_id --
 ` + boot + `
 -- /proc/uptime --

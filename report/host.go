@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fleetdrop/fleetdrop/inventory"
@@ -20,6 +21,7 @@ type Host struct {
 	Address string   `json:"address,omitempty"` // "10.0.0.17:22"; left out for a capture
 	Groups  []string `json:"groups"`
 	Origin  string   `json:"origin,omitempty"` // "hosts.txt:17"
+	Jump    string   `json:"jump,omitempty"`   // "bastion-eu": the hosts on the way to it, the nearest first, parted by commas
 
 	Kernel string   `json:"kernel,omitempty"` // "6.1.0-27-amd64"
 	OS     string   `json:"os,omitempty"`     // "Debian GNU/Linux 12 (bookworm)"
@@ -30,6 +32,7 @@ type Host struct {
 	Error      *Error       `json:"error"` // of a host that is not Scanned
 	Risk       *Risk        `json:"risk"`  // nil for a host that was not reached; New fills it in
 	Findings   []Finding    `json:"findings"`
+	Settings   Settings     `json:"settings,omitempty"`
 	Coverage   *Coverage    `json:"coverage"` // nil for a host that was not reached
 	NotChecked []NotChecked `json:"not_checked"`
 	Cost       *Cost        `json:"cost"` // nil for a capture; who scans fills it in
@@ -148,6 +151,7 @@ func Scanned(h inventory.Host, s *probe.Snapshot, rules []*drop.Rule, verdicts [
 	release, _ := probe.Release.In(s).Get()
 	system, _ := probe.OSRelease.In(s).Get()
 	host.BootID, host.Kernel, host.OS = clean(boot, maxName), clean(release, maxName), clean(system, maxName)
+	host.Settings = settingsOf(s)
 
 	byID := make(map[string]*drop.Rule, len(rules))
 	for _, r := range rules {
@@ -195,6 +199,11 @@ func identity(h inventory.Host, outcome Outcome) Host {
 	for i, group := range h.Groups {
 		host.Groups[i] = clean(group, maxName)
 	}
+	jumps := make([]string, len(h.Jump))
+	for i, j := range h.Jump {
+		jumps[i] = cmp.Or(j.Alias, j.Hostname)
+	}
+	host.Jump = clean(strings.Join(jumps, ","), maxName)
 	if h.Hostname != "" {
 		host.Address = clean(h.Address(), maxName)
 	}

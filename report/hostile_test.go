@@ -39,11 +39,13 @@ func hostileReport(t testing.TB) *Report {
 		note := byDesign()
 		note.Subject, note.Message = h, h
 		snapshot := &probe.Capture{Outputs: []probe.Output{
+			{Section: "/proc/sys/" + h, State: probe.Known, Text: h},
+			{Section: "/sys/class/net/*/mtu", State: probe.Known, Text: h},
 			{Section: probe.BootID.ID(), State: probe.Known, Text: h},
 			{Section: probe.Release.ID(), State: probe.Known, Text: h},
 			{Section: probe.OSRelease.ID(), State: probe.Known, Text: "PRETTY_NAME=" + strings.ReplaceAll(h, "\n", " ")},
 		}}
-		member := inventory.Host{Name: h, Groups: []string{h}, Origin: inventory.Origin{File: h, Line: i}, Endpoint: inventory.Endpoint{Hostname: h, Port: 22}}
+		member := inventory.Host{Name: h, Groups: []string{h}, Origin: inventory.Origin{File: h, Line: i}, Endpoint: inventory.Endpoint{Hostname: h, Port: 22}, Jump: []inventory.Endpoint{{Alias: h}}}
 		bad := Error{Code: h, Stage: h, Message: h, Hint: h}
 		scanned := Scanned(member, probe.NewSnapshot(snapshot), testRules, []drop.Verdict{
 			verdict("FD601", f), verdict("FD015", note), notChecked("FD402", lacks(h, probe.Denied), lacks("/sys/class/net/"+h+"/mtu", probe.Garbled)),

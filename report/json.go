@@ -21,7 +21,8 @@ func writeJSON(w io.Writer, r *Report, _ Options) error {
 		Head
 		Status Status `json:"status"`
 		Rules  []Rule `json:"rules"`
-	}{r.Head, r.Status, r.Rules}, "", " ")
+		Fleet  Fleet  `json:"fleet"`
+	}{r.Head, r.Status, r.Rules, r.Fleet}, "", " ")
 	if err != nil {
 		return err
 	}
@@ -59,6 +60,7 @@ type (
 	statusLine struct {
 		Type   string `json:"type"` // "status"
 		Status Status `json:"status"`
+		Fleet  Fleet  `json:"fleet"`
 	}
 )
 
@@ -82,7 +84,7 @@ func writeNDJSON(w io.Writer, r *Report, _ Options) error {
 			return err
 		}
 	}
-	if err := write(statusLine{"status", r.Status}); err != nil {
+	if err := write(statusLine{"status", r.Status, r.Fleet}); err != nil {
 		return err
 	}
 	return buffered.Flush()

@@ -24,6 +24,7 @@ type Report struct {
 	Head
 	Status Status `json:"status"`
 	Rules  []Rule `json:"rules"` // those that were asked, in the order of their IDs
+	Fleet  Fleet  `json:"fleet"`
 	Hosts  []Host `json:"hosts"` // worst first; those that were not reached come last
 }
 
@@ -85,6 +86,7 @@ func New(head Head, rules []Rule, hosts []Host, gates Gates) *Report {
 	head.Run.Inventory = inventory
 	r := &Report{Head: head, Rules: list(rules), Hosts: list(hosts)}
 	rank(r.Hosts)
+	r.Fleet = fleetOf(r.Hosts)
 	r.Status = gates.status(r)
 	return r
 }

@@ -54,6 +54,8 @@ func TestSchemaFinds(t *testing.T) {
 		{`"exit_code": 1`, `"exit_code": 5`},
 		{`"loss": null`, `"loss": {}`},
 		{`"groups": [`, `"groups": null, "x": [`},
+		{`"net.core.somaxconn": "4096"`, `"net.core.somaxconn": 4096`},
+		{`"majority": {`, `"majority": null, "x": {`},
 	} {
 		text := string(written(t, "json", testReport(t), Options{}))
 		broken := strings.Replace(text, edit[0], edit[1], 1)
@@ -151,6 +153,10 @@ func (s schema) check(rules map[string]any, v any, at string) (errs []error) {
 				if field, ok := object[name]; ok {
 					errs = append(errs, s.check(rules.(map[string]any), field, at+"."+name)...)
 				}
+			}
+		case "additionalProperties": // of objects that have no other
+			for name, field := range object {
+				errs = append(errs, s.check(want.(map[string]any), field, at+"."+name)...)
 			}
 		case "items":
 			for i, item := range array {

@@ -1,0 +1,127 @@
+package report
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"unique"
+
+	"github.com/fleetdrop/fleetdrop/probe"
+	"github.com/fleetdrop/fleetdrop/probe/kernel"
+)
+
+// Settings are what someone chose for a host, or what its kernel and its drivers chose
+// where nobody did: the name as a person would type it, and the value. Only what the scan
+// read is there.
+//
+//	net.core.somaxconn                        4096
+//	net.ipv4.conf.eth0.rp_filter              1
+//	/sys/class/net/eth0/mtu                   1500
+//	/sys/class/net/eth0/device/driver         ixgbe
+//	ethtool -g eth0 rx                        512
+type Settings map[string]string
+
+// Bounds of what is kept of one host: it may have 2,000 interfaces.
+const (
+	maxSettings = 256
+	maxSetting  = 128 // bytes of a value; a longer one is no setting that people compare
+)
+
+// measured are the files under /proc/sys that nobody sets: what the kernel counts, what it
+// is, and what it makes of the memory that was free at boot, to the page, so that no two
+// hosts are alike.
+var measured = []string{
+	"kernel/osrelease", "kernel/random/boot_id", "net/netfilter/nf_conntrack_count", "net/ipv4/tcp_mem", "net/ipv4/udp_mem",
+}
+
+// linkFiles are the files of an interface that hold a setting.
+var linkFiles = []string{"mtu", "tx_queue_len", "speed", "duplex"}
+
+// settingsOf reads the settings that a capture has. Of interfaces those count that are
+// hardware; in a container, where none is, those that it has.
+func settingsOf(s *probe.Snapshot) Settings {
+	if s.Capture == nil {
+		return nil
+	}
+	set := settings{all: Settings{}}
+	devices, _ := kernel.DeviceEvent.In(s).Get()
+	for _, d := range devices {
+		if driver := kernel.Driver(devices, d.Name); driver != "" && !slices.Contains(set.links, d.Name) {
+			set.links = append(set.links, d.Name)
+			set.add(driverOf(d.Name), driver)
+		}
+	}
+	for _, out := range s.Capture.Outputs {
+		if out.First || out.State != probe.Known {
+			continue
+		}
+		if file, ok := strings.CutPrefix(out.Section, "/proc/sys/"); ok {
+			set.sysctl(file, out.Text)
+		} else if file, ok := strings.CutPrefix(out.Section, "/sys/class/net/*/"); ok && slices.Contains(linkFiles, file) {
+			set.each(out.Text, func(link string) string { return "/sys/class/net/" + link + "/" + file })
+		}
+	}
+	for _, tool := range []*probe.Section[kernel.Setup]{kernel.Ring, kernel.Channels} {
+		for _, link := range tool.Instances(s) {
+			setup, _ := tool.Of(s, link).Get()
+			for i, n := range setup.Current.Cells {
+				set.add(strings.Replace(tool.ID(), "*", link, 1)+" "+setup.Current.Fields[i], fmt.Sprint(n))
+			}
+		}
+	}
+	return set.all
+}
+
+// driverOf names the setting that an interface's driver is.
+func driverOf(link string) string { return "/sys/class/net/" + link + "/device/driver" }
+
+type settings struct {
+	all   Settings
+	links []string // the interfaces that are hardware
+}
+
+// add keeps a setting. Fleets say the same over and over: equal texts are one text.
+func (s settings) add(name, value string) {
+	value = strings.Join(strings.Fields(value), " ")
+	if value == "" || len(value) > maxSetting || len(name) > maxSetting || len(s.all) >= maxSettings {
+		return
+	}
+	s.all[unique.Make(clean(name, maxSetting)).Value()] = unique.Make(clean(value, maxSetting)).Value()
+}
+
+// sysctl keeps a file under /proc/sys, or the line of each interface where it has a star.
+func (s settings) sysctl(file, text string) {
+	if slices.Contains(measured, file) {
+		return
+	}
+	if !strings.Contains(file, "*") {
+		s.add(strings.ReplaceAll(file, "/", "."), text)
+		return
+	}
+	s.each(text, func(link string) string {
+		// As sysctl(8) writes a dot in a name that is no border between two.
+		link = strings.ReplaceAll(link, ".", "/")
+		return strings.Replace(strings.ReplaceAll(file, "/", "."), "*", link, 1)
+	})
+}
+
+// each keeps lines "NAME VALUE" of the interfaces that count.
+func (s settings) each(text string, name func(link string) string) {
+	for line := range strings.Lines(text) {
+		link, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if link == "all" || link == "default" || slices.Contains(s.links, link) || len(s.links) == 0 && link != "lo" {
+			s.add(name(link), value)
+		}
+	}
+}
+
+// drivers returns the drivers of a host's interfaces, each once.
+func (s Settings) drivers() (all []string) {
+	for name, driver := range s {
+		if ok, _ := path.Match("/sys/class/net/*/device/driver", name); ok && !slices.Contains(all, driver) {
+			all = append(all, driver)
+		}
+	}
+	return all
+}
