@@ -174,7 +174,7 @@ func drift(group, setting string, values map[string][]*Host, told map[judged]boo
 		held := Held{Value: value, Count: len(machinesOf(fresh)), Kernel: series(fresh[0].Kernel)}
 		for _, h := range fresh {
 			held.Hosts = append(held.Hosts, h.Name)
-			if s := series(h.Kernel); s != held.Kernel || usual[s] {
+			if s := series(h.Kernel); s != held.Kernel || usual[s] || !isSysctl(setting) {
 				held.Kernel = ""
 			}
 		}

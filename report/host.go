@@ -118,6 +118,7 @@ type Evidence struct {
 	State   string `json:"state"`
 	Before  any    `json:"before"` // a number, a text or nil, as Value is
 	Value   any    `json:"value"`
+	Line    string `json:"line,omitempty"` // the raw text of the last sample; not where an earlier fact of the finding has it
 }
 
 // A Step is one thing to do about a finding.
@@ -168,7 +169,7 @@ func Scanned(h inventory.Host, s *probe.Snapshot, rules []*drop.Rule, verdicts [
 			host.NotChecked = append(host.NotChecked, NotChecked{v.Rule, missing(v.Missing)})
 		}
 		for _, f := range v.Findings {
-			host.Findings = append(host.Findings, finding(h.Name, byID[v.Rule], f))
+			host.Findings = append(host.Findings, finding(h.Name, s, byID[v.Rule], f))
 		}
 	}
 	slices.SortStableFunc(host.Findings, worse)
@@ -214,7 +215,7 @@ func (e Error) clean() *Error {
 	return &Error{clean(e.Code, maxName), clean(e.Stage, maxName), clean(e.Message, maxText), clean(e.Hint, maxText)}
 }
 
-func finding(host string, r *drop.Rule, f drop.Finding) Finding {
+func finding(host string, s *probe.Snapshot, r *drop.Rule, f drop.Finding) Finding {
 	found := Finding{
 		Rule: f.Rule, Kind: f.Kind, Severity: f.Severity, Scope: f.Scope,
 		Subject: clean(f.Subject, maxName), Message: clean(f.Message, maxText),
@@ -230,11 +231,15 @@ func finding(host string, r *drop.Rule, f drop.Finding) Finding {
 			Section: clean(instance(e.Source), maxName), Row: clean(e.Row, maxName), Field: clean(e.Field, maxName),
 			State: e.State.String(), Before: value(e.Before), Value: value(e.Value),
 		}
+		line := rawLine(s, e)
+		if !slices.ContainsFunc(found.Evidence[:i], func(e Evidence) bool { return e.Line == line }) {
+			found.Evidence[i].Line = line
+		}
 	}
-	for i, s := range f.Steps {
+	for i, step := range f.Steps {
 		found.Remedy[i] = Step{
-			clean(s.Text, maxText), clean(s.Command, maxText), clean(s.Sysctl, maxName), clean(s.Value, maxName),
-			clean(s.Present, maxName), clean(s.Persist, maxText), clean(s.Undo, maxText), clean(s.Price, maxText),
+			clean(step.Text, maxText), clean(step.Command, maxText), clean(step.Sysctl, maxName), clean(step.Value, maxName),
+			clean(step.Present, maxName), clean(step.Persist, maxText), clean(step.Undo, maxText), clean(step.Price, maxText),
 		}
 	}
 	return found

@@ -73,6 +73,11 @@ func settingsOf(s *probe.Snapshot) Settings {
 	return set.all
 }
 
+// isSysctl says that a setting is the kernel's, not an interface's.
+func isSysctl(setting string) bool {
+	return !strings.HasPrefix(setting, "/") && !strings.Contains(setting, " ")
+}
+
 // driverOf names the setting that an interface's driver is.
 func driverOf(link string) string { return "/sys/class/net/" + link + "/device/driver" }
 
