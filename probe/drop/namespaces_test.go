@@ -24,19 +24,26 @@ func TestNamespaces(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("needs root for a network namespace")
 	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip(err)
+	}
 	for _, test := range []struct {
 		name    string
+		tool    string // that it takes
 		provoke func(t *testing.T)
 		want    []string // rules that find a loss that goes on
 	}{
-		{"clean", traffic, nil},
-		{"nobody accepts", overflowAcceptQueue, []string{"FD601"}},
-		{"nobody reads", overflowReceiveBuffer, []string{"FD711"}},
-		{"nobody listens", sendToNoPort, nil},
-		{"a firewall rule", hitFirewallRule, []string{"FD401"}},
+		{"clean", "", traffic, nil},
+		{"nobody accepts", "", overflowAcceptQueue, []string{"FD601"}},
+		{"nobody reads", "", overflowReceiveBuffer, []string{"FD711"}},
+		{"nobody listens", "", sendToNoPort, nil},
+		{"a firewall rule", "iptables", hitFirewallRule, []string{"FD401"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
+			if _, err := exec.LookPath(test.tool); test.tool != "" && err != nil {
+				t.Skip(err)
+			}
 			for _, id := range test.want {
 				if !slices.ContainsFunc(Catalogue(), func(r *Rule) bool { return r.ID == id }) {
 					t.Fatalf("the catalogue has no %s", id)
