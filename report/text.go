@@ -64,5 +64,8 @@ func Visible(text string) string {
 // hidden says that a character does not show as itself. Of the white space only the plain
 // space does.
 func hidden(r rune) bool {
-	return r != ' ' && !unicode.IsPrint(r) || unicode.Is(unicode.Variation_Selector, r)
+	if ' ' <= r && r < utf8.RuneSelf {
+		return r == '\x7f'
+	}
+	return !unicode.IsPrint(r) || unicode.Is(unicode.Variation_Selector, r)
 }
