@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"testing"
 )
@@ -84,6 +86,31 @@ func TestInterruptsOfRecordings(t *testing.T) {
 			table, err := Interrupts.Parse(text)
 			if err != nil || len(table) < 5 {
 				t.Errorf("%s %s: %d rows, %v", name, section, len(table), err)
+			}
+		}
+	}
+}
+
+// TestCPUTimeProcfs reads /proc/stat as prometheus/procfs does, which takes seconds for ticks.
+func TestCPUTimeProcfs(t *testing.T) {
+	for name, text := range recorded(t, CPUTime.ID()) {
+		table, err := CPUTime.Parse(text)
+		if err != nil || len(table) == 0 {
+			t.Errorf("%s: %d rows, %v", name, len(table), err)
+			continue
+		}
+		want, err := procFS(t, "stat", text).Stat()
+		if err != nil || len(want.CPU) != len(table) {
+			t.Fatalf("%s: %v, %d rows, procfs has %d", name, err, len(table), len(want.CPU))
+		}
+		for cpu, w := range want.CPU {
+			row := table.Row(fmt.Sprintf("cpu%d", cpu))
+			for field, seconds := range map[string]float64{
+				"user": w.User, "system": w.System, "idle": w.Idle, "iowait": w.Iowait, "softirq": w.SoftIRQ, "steal": w.Steal,
+			} {
+				if got, ok := row.Get(field); !ok || float64(got) != math.Round(seconds*100) {
+					t.Errorf("%s: cpu%d %s is %d, %v, procfs says %v s", name, cpu, field, got, ok, seconds)
+				}
 			}
 		}
 	}

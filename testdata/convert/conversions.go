@@ -24,6 +24,7 @@ var conversions = []struct {
 	{"cat /proc/net/tcp", listening},
 	{"cat /proc/interrupts", same("/proc/interrupts")},
 	{"cat /proc/softirqs", same("/proc/softirqs")},
+	{"head -c 4000 /proc/stat", same("/proc/stat")},
 	{linkStats, statistics},
 	{"tc -s qdisc", same("tc -s qdisc")},
 	{"ss -ltnm", listeners},
