@@ -16,6 +16,10 @@ type Options struct {
 	Top      int           // how many hosts are listed and described; 0 is 20
 	Severity drop.Severity // the least that is shown
 	Verbose  bool          // all of the evidence, and what was not checked on each host
+
+	// For SARIF, which names files from the root of a repository: that root, and the folder
+	// that relative paths are of. Empty ones leave paths as they are.
+	Root, Dir string
 }
 
 // A format writes a report. The order of formats is that of help texts.
@@ -27,6 +31,9 @@ var formats = []struct {
 	{"json", writeJSON},
 	{"ndjson", writeNDJSON},
 	{"csv", writeCSV},
+	{"markdown", writeMarkdown},
+	{"junit", writeJUnit},
+	{"sarif", writeSARIF},
 	{"html", writeHTML},
 }
 

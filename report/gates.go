@@ -89,6 +89,9 @@ func (g Gates) status(r *Report) Status {
 	return s
 }
 
+// open says that no finding fails a scan.
+func (g Gates) open() bool { return !g.FailOn.set && !g.FailOnLoss.set }
+
 func (g Gates) fails(f *Finding) bool {
 	switch {
 	case f.Waived != nil:

@@ -57,34 +57,72 @@ type (
 		Type string `json:"type"` // "host"
 		*Host
 	}
+	unrankedLine struct {
+		hostLine
+		Risk *unranked `json:"risk"`
+	}
+	unranked struct {
+		Rank *int `json:"rank"` // nil
+		*Risk
+	}
 	statusLine struct {
 		Type   string `json:"type"` // "status"
+		Run    Run    `json:"run"`
 		Status Status `json:"status"`
 		Fleet  Fleet  `json:"fleet"`
 	}
 )
 
-// writeNDJSON writes a line for the run, one for each host, worst first, and one for the
-// status. Each has a "type"; the rest of it is as in JSON. A text without a status line is
-// not complete.
+// A Stream writes ndjson while a scan goes on: a line for the run, one for each host as it
+// finishes, and one for the status. Each has a "type"; the rest of it is as in JSON. A rank
+// needs all hosts, so it is null in these lines; grade, score and class do not. A text
+// without a status line is not complete.
+type Stream struct {
+	w   io.Writer
+	err error // the first; nothing is written after it
+}
+
+// NewStream writes the line for the run. What is known only at its end, such as how long it
+// took, stands in the line for the status.
+func NewStream(w io.Writer, head Head, rules []Rule) *Stream {
+	s := &Stream{w: w}
+	s.line(runLine{"run", head.clean(), list(rules)})
+	return s
+}
+
+// Host writes the line for a host.
+func (s *Stream) Host(h Host) {
+	line := unrankedLine{hostLine: hostLine{"host", &h}}
+	if risk := judge(&h); risk != nil {
+		line.Risk = &unranked{Risk: risk}
+	}
+	s.line(line)
+}
+
+// End writes the line for the status. An error is the first of any line.
+func (s *Stream) End(r *Report) error {
+	s.line(statusLine{"status", r.Run, r.Status, r.Fleet})
+	return s.err
+}
+
+func (s *Stream) line(v any) {
+	if s.err != nil {
+		return
+	}
+	var text []byte
+	if text, s.err = Line(v); s.err == nil {
+		_, s.err = s.w.Write(text)
+	}
+}
+
+// writeNDJSON writes the lines of a Stream, but worst host first and with the ranks.
 func writeNDJSON(w io.Writer, r *Report, _ Options) error {
 	buffered := bufio.NewWriter(w)
-	write := func(line any) error {
-		text, err := Line(line)
-		if err == nil {
-			_, err = buffered.Write(text)
-		}
-		return err
-	}
-	if err := write(runLine{"run", r.Head, r.Rules}); err != nil {
-		return err
-	}
+	s := NewStream(buffered, r.Head, r.Rules)
 	for i := range r.Hosts {
-		if err := write(hostLine{"host", &r.Hosts[i]}); err != nil {
-			return err
-		}
+		s.line(hostLine{"host", &r.Hosts[i]})
 	}
-	if err := write(statusLine{"status", r.Status, r.Fleet}); err != nil {
+	if err := s.End(r); err != nil {
 		return err
 	}
 	return buffered.Flush()

@@ -26,6 +26,8 @@ type Report struct {
 	Rules  []Rule `json:"rules"` // those that were asked, in the order of their IDs
 	Fleet  Fleet  `json:"fleet"`
 	Hosts  []Host `json:"hosts"` // worst first; those that were not reached come last
+
+	gates Gates // what it was held against
 }
 
 // A Head says which scan a report is of.
@@ -78,17 +80,20 @@ func Sections() []probe.Reader {
 // New ranks the hosts and holds them against the gates. The same hosts make the same
 // report, in whatever order they come. It takes over the slice of hosts.
 func New(head Head, rules []Rule, hosts []Host, gates Gates) *Report {
-	head.Schema = Schema
-	inventory := make([]string, len(head.Run.Inventory))
-	for i, file := range head.Run.Inventory {
-		inventory[i] = clean(file, maxName)
-	}
-	head.Run.Inventory = inventory
-	r := &Report{Head: head, Rules: list(rules), Hosts: list(hosts)}
+	r := &Report{Head: head.clean(), Rules: list(rules), Hosts: list(hosts), gates: gates}
 	rank(r.Hosts)
 	r.Fleet = fleetOf(r.Hosts)
 	r.Status = gates.status(r)
 	return r
+}
+
+func (head Head) clean() Head {
+	inventory := make([]string, len(head.Run.Inventory))
+	for i, file := range head.Run.Inventory {
+		inventory[i] = clean(file, maxName)
+	}
+	head.Schema, head.Run.Inventory = Schema, inventory
+	return head
 }
 
 // Counted calls yield for each finding, the worst host's first. What is true of a machine

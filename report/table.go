@@ -239,7 +239,7 @@ func (p *page) alsoFound() {
 
 // ranking writes the worst hosts.
 func (p *page) ranking() {
-	risky := p.risky()
+	risky := p.r.risky()
 	if len(risky) == 0 {
 		return
 	}
@@ -273,9 +273,9 @@ func (p *page) ranking() {
 }
 
 // risky returns the hosts that have a class, the worst first.
-func (p *page) risky() (hosts []*Host) {
-	for i := range p.r.Hosts {
-		if h := &p.r.Hosts[i]; h.Risk != nil && h.Risk.Class != "" {
+func (r *Report) risky() (hosts []*Host) {
+	for i := range r.Hosts {
+		if h := &r.Hosts[i]; h.Risk != nil && h.Risk.Class != "" {
 			hosts = append(hosts, h)
 		}
 	}
@@ -647,22 +647,31 @@ func (p *page) step(n int, s *Step) {
 
 // exit says what the exit code is made of, where it is not 0.
 func (p *page) exit() {
-	s := p.r.Status
-	said := ""
+	said := exitSays(p.r.Status)
+	if said == "" {
+		return
+	}
+	code, why, _ := strings.Cut(said, ": ")
+	p.WriteByte('\n')
+	p.fill("", p.bold(code)+": "+why)
+}
+
+// exitSays is the exit code and what it is made of; "" if it is 0.
+func exitSays(s Status) string {
+	why := ""
 	switch s.ExitCode {
 	case ExitDone:
-		return
+		return ""
 	case ExitFindings:
-		said = fmt.Sprintf("%s at or above --fail-on or --fail-on-loss", count(s.Failing, "finding"))
+		why = fmt.Sprintf("%s at or above --fail-on or --fail-on-loss", count(s.Failing, "finding"))
 	case ExitIncomplete:
-		said = fmt.Sprintf("%s not scanned to the end (--max-failed N or P%% puts up with it)", count(s.Failed+s.Partial, "host"))
+		why = fmt.Sprintf("%s not scanned to the end (--max-failed N or P%% puts up with it)", count(s.Failed+s.Partial, "host"))
 	case ExitNone:
-		said = "no host was reached"
+		why = "no host was reached"
 	case ExitInterrupted:
-		said = "interrupted"
+		why = "interrupted"
 	}
-	p.WriteByte('\n')
-	p.fill("", p.bold(fmt.Sprintf("exit %d", s.ExitCode))+": "+said)
+	return fmt.Sprintf("exit %d: %s", s.ExitCode, why)
 }
 
 // says is a finding in one line, without its severity.

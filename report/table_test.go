@@ -99,7 +99,7 @@ func TestHints(t *testing.T) {
 
 // TestFormats pins every format for a fleet that has one of each.
 func TestFormats(t *testing.T) {
-	for _, format := range []string{"json", "ndjson", "csv", "html"} {
+	for _, format := range []string{"json", "ndjson", "csv", "html", "markdown", "junit", "sarif"} {
 		golden(t, "report."+format, written(t, format, testReport(t), Options{}))
 	}
 	if err := Write(&bytes.Buffer{}, "pdf", testReport(t), Options{}); err == nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -56,6 +57,27 @@ type sink struct {
 	file   *os.File
 	temp   bool // the file is renamed to path when it is whole
 	out    io.Writer
+	stream *report.Stream // of a format that is written while the scan goes on
+}
+
+// A live is the reports that are written while a scan goes on: ndjson.
+type live []*report.Stream
+
+// begin begins those of the sinks that are written line by line.
+func begin(sinks []*sink, head report.Head, rules []report.Rule) (all live) {
+	for _, s := range sinks {
+		if s.format == "ndjson" {
+			s.stream = report.NewStream(s.out, head, rules)
+			all = append(all, s.stream)
+		}
+	}
+	return all
+}
+
+func (l live) host(h report.Host) {
+	for _, s := range l {
+		s.Host(h)
+	}
 }
 
 // open opens everything that will be written, before any host is contacted.
@@ -115,6 +137,7 @@ func openSink(c *console, format, path string) (*sink, error) {
 func (o *output) write(c *console, sinks []*sink, r *report.Report) (failed error) {
 	for _, s := range sinks {
 		options := report.Options{Top: o.top, Severity: o.severity.Severity, Verbose: o.verbose, Color: o.color == "always"}
+		options.Root, options.Dir = repository()
 		if s.file == nil {
 			options.Width, options.Color = c.terminal(o.color)
 		}
@@ -125,8 +148,23 @@ func (o *output) write(c *console, sinks []*sink, r *report.Report) (failed erro
 	return failed
 }
 
+// repository is the root that CI checked out, or the folder that fleetdrop was started in,
+// and that folder.
+func repository() (root, dir string) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", ""
+	}
+	return cmp.Or(os.Getenv("GITHUB_WORKSPACE"), os.Getenv("CI_PROJECT_DIR"), os.Getenv("WORKSPACE"), dir), dir
+}
+
 func (s *sink) write(r *report.Report, options report.Options) error {
-	err := report.Write(s.out, s.format, r, options)
+	var err error
+	if s.stream != nil {
+		err = s.stream.End(r)
+	} else {
+		err = report.Write(s.out, s.format, r, options)
+	}
 	if s.file == nil {
 		return err
 	}

@@ -159,11 +159,13 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	shows := newProgress(c, s.progressMode, s.quiet, fleet)
 	fleet.Warn = shows.warn
 	all := make([]report.Host, 0, len(hosts))
+	lines := begin(sinks, head, report.Rules(rules))
 	shows.start()
 	err = fleet.Scan(ctx, hosts, func(r remote.Result) {
 		h := hostOf(r, rules)
 		shows.done(&h)
 		all = append(all, h)
+		lines.host(h)
 		if keep != nil {
 			keep.Add(h)
 			if r.Capture != nil {
