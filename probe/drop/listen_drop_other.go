@@ -10,6 +10,8 @@ import (
 var (
 	outNoRoutes       = kernel.SNMP.Counter("Ip", "OutNoRoutes")
 	icmpInUnreachable = kernel.SNMP.Counter("Icmp", "InDestUnreachs")
+
+	icmp6InUnreachable = kernel.SNMP6.Counter("Icmp6", "InDestUnreachs")
 )
 
 var _ = add(Rule{
@@ -20,7 +22,7 @@ var _ = add(Rule{
 	Scope:    Netns,
 	Severity: map[Kind]Severity{Dropping: Medium, Dropped: Low, Note: Info},
 	Needs:    []Need{{listenDrops}},
-	Wants:    append([]probe.Handle{listenOverflows, reqQFullDrop, passiveOpens, syncookies, outNoRoutes, icmpInUnreachable}, listenerFacts...),
+	Wants:    append([]probe.Handle{listenOverflows, reqQFullDrop, passiveOpens, syncookies, outNoRoutes, ip6OutNoRoutes, icmpInUnreachable, icmp6InUnreachable}, listenerFacts...),
 	Residual: true,
 	Check:    checkListenDrops,
 
@@ -30,7 +32,7 @@ syn-queue-overflow and tw-recycle-nat have explained is taken away; the rest is 
 one of: no route back to the client, no memory for the connection, a refusal by a security module,
 an ICMP "host unreachable" in answer to the SYN+ACK, as a scan with forged addresses brings it about,
 and, where SYN cookies are off, net.ipv4.tcp_max_syn_backlog, which has no counter of its own.
-Where OutNoRoutes of IPv4 grew as much, it is taken for the first. Where InDestUnreachs of ICMP did, it
+Where OutNoRoutes of IPv4 and IPv6 grew as much, it is taken for the first. Where InDestUnreachs of ICMP did, it
 may be such answers, by which no client is lost, and the finding is low.
 
 By hand: "nstat -az TcpExtListenDrops TcpExtListenOverflows TcpExtTCPReqQFullDrop"; "ip route get
@@ -164,8 +166,8 @@ Tcp: 9000000
 func checkListenDrops(c *Case) []Finding {
 	drops, overflows, full, opens := listenDrops.In(c), listenOverflows.In(c), reqQFullDrop.In(c), passiveOpens.In(c)
 	cookies, noRoutes, unreachable := syncookies.In(c), outNoRoutes.In(c), icmpInUnreachable.In(c)
-	// A rule that finds nothing, because its loss is not material, claims nothing.
-	rest := c.Unclaimed(drops).Minus(c.Unclaimed(overflows)).Minus(c.Unclaimed(full))
+	noRoutes6, unreachable6 := ip6OutNoRoutes.In(c), icmp6InUnreachable.In(c)
+	rest := unexplainedListenDrops(c)
 	arrived, known := opens.Get()
 	if known {
 		arrived = arrived.Plus(rest)
@@ -180,18 +182,24 @@ func checkListenDrops(c *Case) []Finding {
 		Loss:     loss,
 		Evidence: probe.Because(drops, overflows, full, opens, cookies, noRoutes, unreachable),
 	}
+	for _, v6 := range []probe.Fact[probe.Counter]{noRoutes6, unreachable6} {
+		if n, _ := v6.Get(); n.Delta > 0 {
+			f.Evidence = append(f.Evidence, v6.Evidence())
+		}
+	}
 	way := Step{Text: `see whether there is a way back to the clients: "ip route get CLIENT" on the host; without one no SYN is answered`}
-	if ways, _ := noRoutes.Get(); kind == Dropping && ways.Delta >= rest.Delta {
+	noWay := unroutedSYNs(c).Delta > 0
+	if noWay {
 		f.Message = fmt.Sprintf("a listener dropped SYNs of clients to which there is no route: %v", rest)
-		f.Claims = []Claim{{outNoRoutes.Source(), rest}}
 		way.Text = `give the host a way back to the clients: see "ip route get CLIENT"; their packets come in, and no answer can go out`
 	}
 	f.Steps = []Step{way}
 	errors, _ := unreachable.Get()
-	if on, known := cookies.Get(); known && on == 0 && len(f.Claims) == 0 {
+	errors6, _ := unreachable6.Get()
+	if on, known := cookies.Get(); known && on == 0 && !noWay {
 		f.Message += "; net.ipv4.tcp_syncookies is 0, so it may be net.ipv4.tcp_max_syn_backlog"
 		f.Steps = append(f.Steps, cookiesOn(cookies))
-	} else if kind == Dropping && len(f.Claims) == 0 && errors.Delta >= rest.Delta {
+	} else if kind == Dropping && !noWay && errors.Plus(errors6).Delta >= rest.Delta {
 		f.Severity = Low
 		f.Message += "; as many ICMP errors came, which may be answers to its SYN+ACKs"
 	}
@@ -200,4 +208,23 @@ func checkListenDrops(c *Case) []Finding {
 	})
 	blame(c, &f)
 	return []Finding{f}
+}
+
+// unexplainedListenDrops returns what listeners dropped without a full queue. A rule that finds
+// nothing, because its loss is not material, claims nothing, so its counters are taken away too.
+func unexplainedListenDrops(c *Case) probe.Counter {
+	drops, overflows, full := listenDrops.In(c), listenOverflows.In(c), reqQFullDrop.In(c)
+	return c.Unclaimed(drops).Minus(c.Unclaimed(overflows)).Minus(c.Unclaimed(full))
+}
+
+// unroutedSYNs returns what listeners dropped for want of a way back, where the counters tell:
+// nothing else explains it, and as often there was no route.
+func unroutedSYNs(c *Case) probe.Counter {
+	rest := unexplainedListenDrops(c)
+	v4, _ := outNoRoutes.In(c).Get()
+	v6, _ := ip6OutNoRoutes.In(c).Get()
+	if v4.Plus(v6).Delta < rest.Delta || rest.Delta == 0 {
+		return probe.Counter{}
+	}
+	return rest
 }

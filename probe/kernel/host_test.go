@@ -188,3 +188,24 @@ func TestStrict(t *testing.T) {
 		}
 	}
 }
+
+func FuzzDefaultRoutes6(f *testing.F) {
+	f.Add("00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000001 00000000 00450003     eth0\n")
+	f.Fuzz(func(_ *testing.T, text string) { _, _ = DefaultRoutes6.Parse(text) })
+}
+
+func TestDefaultRoutes6(t *testing.T) {
+	const any, via = "00000000000000000000000000000000", "fe800000000000000000000000000001"
+	got, err := DefaultRoutes6.Parse("" +
+		any + " 00 " + any + " 00 " + via + " 00000400 00000001 00000000 00450003     eth0\n" +
+		any + " 00 " + any + " 00 " + any + " 00000400 00000001 00000000 00000201     dum0\n" + // unreachable
+		any + " 00 " + any + " 00 " + any + " ffffffff 00000001 00000000 00200200       lo\n")
+	if want := []string{"eth0"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, want %q: %v", got, want, err)
+	}
+	for _, text := range []string{"\n", "0 0\n", any + " 00 " + any + " 00 " + via + " 00000400 00000001 00000000 xx     eth0\n"} {
+		if got, err := DefaultRoutes6.Parse(text); err == nil {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}

@@ -138,3 +138,33 @@ func Strict(reversePath probe.Values) (interfaces []string) {
 //
 // Source: Documentation/networking/ip-sysctl.rst; net/ipv6/ip6_input.c, ip6_rcv_core.
 var IPv6Disabled = probe.Glob("/proc/sys/net/ipv6/conf/*/disable_ipv6")
+
+// DefaultRoutes6 is the default routes of /proc/net/ipv6_route, of all tables: the interfaces that
+// they lead to. The route on lo that refuses, which every host has, is none.
+//
+// Source: net/ipv6/ip6_fib.c, ipv6_route_native_seq_show.
+var DefaultRoutes6 = &probe.Section[[]string]{
+	Read:  probe.Read{File: "/proc/net/ipv6_route", Keep: "^0+ 00 "},
+	Parse: parseDefaultRoutes6,
+}
+
+// parseDefaultRoutes6 parses lines of ten words: the destination, its length, the source, its length, the
+// gateway, the metric, two counts, the flags and the interface.
+func parseDefaultRoutes6(text string) ([]string, error) {
+	var interfaces []string
+	for line := range strings.Lines(text) {
+		f := strings.Fields(line)
+		if len(f) != 10 || len(f[0]) != 32 {
+			return nil, fmt.Errorf("not a route of IPv6: %q", line)
+		}
+		flags, err := strconv.ParseUint(f[8], 16, 64)
+		if err != nil {
+			return nil, err
+		}
+		const reject = 0x0200 // RTF_REJECT of include/uapi/linux/route.h
+		if strings.Trim(f[0], "0") == "" && f[1] == "00" && flags&reject == 0 && f[9] != "lo" {
+			interfaces = append(interfaces, f[9])
+		}
+	}
+	return interfaces, nil
+}
