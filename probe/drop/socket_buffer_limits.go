@@ -27,7 +27,7 @@ var _ = add(Rule{
 	Reasons:  []string{"SOCKET_RCVBUFF"},
 	Limits:   []Limit{smallBuffer},
 	Needs:    []Need{{rmemMax, rmemDefault}, {kernel.UDP, kernel.UDP6}},
-	Wants:    []probe.Handle{wmemMax, wmemDefault, kernel.Arch},
+	Wants:    append([]probe.Handle{wmemMax, wmemDefault, kernel.Arch}, udpRcvbufErrors.handles()...),
 	Check:    checkSocketBuffers,
 
 	Doc: `
@@ -122,6 +122,32 @@ x86_64
 `,
 		Outcome: Clean,
 	}, {
+		Name: "sockets that drop for want of memory, and no buffer is full",
+		From: "lab-udp-memory/after",
+		Capture: `
+-- first /proc/net/snmp --
+Udp: InDatagrams InErrors RcvbufErrors InCsumErrors MemErrors
+Udp: 0 0 0 0 0
+-- first /proc/net/udp --
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            
+-- /proc/net/snmp --
+Udp: InDatagrams InErrors RcvbufErrors InCsumErrors MemErrors
+Udp: 0 0 0 0 0
+-- /proc/net/udp --
+   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops            
+14902: 00000000:2328 00000000:0000 07 00000000:00027F00 00:00000000 00000000     0        0 479740 2 00000000b5c612a2 129      
+14903: 00000000:2329 00000000:0000 07 00000000:00027F00 00:00000000 00000000     0        0 479741 2 0000000020944671 129      
+14904: 00000000:232A 00000000:0000 07 00000000:00027F00 00:00000000 00000000     0        0 479742 2 0000000060a2e356 129      
+14905: 00000000:232B 00000000:0000 07 00000000:00027F00 00:00000000 00000000     0        0 479743 2 000000004f255db5 129      
+-- /proc/sys/net/core/rmem_default --
+212992
+-- /proc/sys/net/core/rmem_max --
+4194304
+-- uname -m --
+x86_64
+`,
+		Outcome: Clean,
+	}, {
 		Name: "a container of an old kernel, which does not show the settings",
 		Capture: `
 -- /proc/net/udp --
@@ -153,6 +179,10 @@ func checkSocketBuffers(c *Case) (found []Finding) {
 				Evidence: probe.Because(setting.value),
 			})
 		}
+	}
+	full := udpRcvbufErrors.in(c)
+	if _, counted := full[0].Get(); counted && full.sum().Delta == 0 {
+		return found // what sockets dropped, they dropped for another reason
 	}
 	for i, g := range guiltyUDP(c, false) {
 		if i == maxGuilty {
