@@ -1,8 +1,13 @@
 # make demo: scan the embedded demo fleet.  make test: every test that needs no root and no network.
-.PHONY: build demo test docs
+# make lab: hosts that really lose packets, and what fleetdrop says of them (needs root).
+.PHONY: build demo test lab docs
 
 build:
 	go build -o fleetdrop ./cmd/fleetdrop
+
+lab: build
+	go build -o fleetlab ./cmd/fleetlab
+	./fleetlab run
 
 demo: build
 	./fleetdrop demo

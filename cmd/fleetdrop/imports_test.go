@@ -21,6 +21,7 @@ func TestImports(t *testing.T) {
 		"report/run":          {"report", "inventory", "probe"},
 		"testdata":            {"probe"},
 		"testdata/convert":    {"probe", "probe/kernel", "probe/drop", "testdata"},
+		"cmd/fleetlab":        {"report", "probe/drop"},
 		"cmd/fleetdrop":       {"inventory", "probe", "probe/kernel", "probe/drop", "probe/remote", "probe/remote/replay", "report", "report/run", "testdata"},
 	}
 	list := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...", "./testdata", "./testdata/convert")
