@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/probe/sysctl"
 )
 
 // chosen is which rules of the catalogue judge.
@@ -48,7 +49,7 @@ func matches(r *drop.Rule, pattern string) bool {
 func ruleMeant(name string) string {
 	var close []string
 	for _, r := range drop.Catalogue() {
-		if d := distance(strings.ToLower(name), r.Name); d <= 2 || len(name) >= 4 && strings.HasPrefix(r.Name, strings.ToLower(name)) {
+		if d := sysctl.Distance(strings.ToLower(name), r.Name); d <= 2 || len(name) >= 4 && strings.HasPrefix(r.Name, strings.ToLower(name)) {
 			close = append(close, r.Name)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/probe/sysctl"
 )
 
 func newExplain(c *console) *cobra.Command {
@@ -294,7 +295,7 @@ func explainSteps(w io.Writer, steps []drop.Step) {
 func hint(term string) string {
 	best, close := 4, []string{}
 	try := func(name string) {
-		switch d := distance(canonical(term), canonical(name)); {
+		switch d := sysctl.Distance(canonical(term), canonical(name)); {
 		case name == "" || d > best:
 		case d < best:
 			best, close = d, []string{name}
@@ -324,27 +325,6 @@ func hint(term string) string {
 		return function + "\"fleetdrop rules\" lists what fleetdrop judges, \"fleetdrop facts\" prints every number that it reads"
 	}
 	return "did you mean " + strings.Join(close, " or ") + "?"
-}
-
-// distance is the number of letters to change, add or leave out (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 func indent(text, by string) string {

@@ -14,6 +14,7 @@ func TestImports(t *testing.T) {
 		"inventory":           {},
 		"probe":               {},
 		"probe/kernel":        {"probe"},
+		"probe/sysctl":        {},
 		"probe/drop":          {"probe", "probe/kernel"},
 		"probe/remote":        {"probe", "inventory"},
 		"probe/remote/replay": {"probe", "inventory"},
@@ -22,7 +23,7 @@ func TestImports(t *testing.T) {
 		"testdata":            {"probe"},
 		"testdata/convert":    {"probe", "probe/kernel", "probe/drop", "testdata"},
 		"cmd/fleetlab":        {"report", "probe/drop"},
-		"cmd/fleetdrop":       {"inventory", "probe", "probe/kernel", "probe/drop", "probe/remote", "probe/remote/replay", "report", "report/run", "testdata"},
+		"cmd/fleetdrop":       {"inventory", "probe", "probe/kernel", "probe/drop", "probe/remote", "probe/remote/replay", "probe/sysctl", "report", "report/run", "testdata"},
 	}
 	list := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...", "./testdata", "./testdata/convert")
 	list.Dir = "../.."

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/fleetdrop/fleetdrop/probe/sysctl"
 	"github.com/fleetdrop/fleetdrop/report"
 )
 
@@ -160,7 +161,7 @@ func nextFlag(cmd *cobra.Command, err error) string {
 	if errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "" {
 		var close []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if distance(f.Name, unknown.GetSpecifiedName()) <= 2 {
+			if sysctl.Distance(f.Name, unknown.GetSpecifiedName()) <= 2 {
 				close = append(close, "--"+f.Name)
 			}
 		})
