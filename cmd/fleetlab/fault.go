@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ type fault struct {
 	want    []expectation // the first is the host's top finding; none for a host that is clean
 	also    []string      // rules that may be at-risk there too, for what was set up is a risk
 	past    bool          // provoked before the scan, so it is no loss of the window
+	lasting bool          // it is provoked until the scan has ended, as a state has to last until it is seen
 	machine bool          // it changes the whole machine, so it runs alone
 	busybox bool          // the host has BusyBox, and no other tool
 	user    string        // who logs in; root if empty
@@ -29,8 +31,9 @@ type fault struct {
 	setup func(h *host) (provoke, error)
 }
 
-// provoke makes the host lose packets, and returns what it really lost.
-type provoke func() ([]toll, error)
+// provoke makes the host lose packets, and returns what it really lost. The context ends with
+// the scan that looks.
+type provoke func(ctx context.Context) ([]toll, error)
 
 // A toll is what one cause took, as sender and receiver counted it.
 type toll struct {
@@ -79,7 +82,10 @@ func (f fault) harmless() bool {
 
 // faults are all that the lab knows.
 func faults() []fault {
-	return slices.Concat(cleanFaults(), listenFaults(), udpFaults())
+	return slices.Concat(
+		cleanFaults(), nicFaults(), netfilterFaults(), ipFaults(), listenFaults(), tcpFaults(), udpFaults(), egressFaults(),
+		machineFaults(),
+	)
 }
 
 // chosen returns the faults of those names, or of those causes; all of them if none is named.

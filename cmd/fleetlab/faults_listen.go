@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -13,11 +14,45 @@ import (
 
 // listenFaults are those of the SYN queue and the accept queue.
 func listenFaults() []fault {
-	full := dropping("FD601", drop.High, ":8081")
+	full := []expectation{dropping("FD601", drop.High, ":8081")}
 	return []fault{{
 		name:  "accept-queue",
 		title: "30 clients connect, and the application does not accept",
-		want:  []expectation{full},
+		want:  full,
+		setup: func(h *host) (provoke, error) { return acceptQueue(h, 4) },
+	}, {
+		name:  "accept-queue-v6",
+		title: "the same over IPv6",
+		want:  full,
+		setup: func(h *host) (provoke, error) { return acceptQueue(h, 6) },
+	}, {
+		name:  "accept-queue-weak",
+		title: "12 of 600 connections meet a full accept queue",
+		cause: "accept-queue",
+		want:  full,
+		setup: func(h *host) (provoke, error) { return acceptFull(h, 12, 588, 0) },
+	}, {
+		name:  "accept-queue-medium",
+		title: "120 of 600 connections meet a full accept queue",
+		cause: "accept-queue",
+		want:  full,
+		setup: func(h *host) (provoke, error) { return acceptFull(h, 120, 480, 0) },
+	}, {
+		name:  "accept-queue-strong",
+		title: "540 of 600 connections meet a full accept queue",
+		cause: "accept-queue",
+		want:  full,
+		setup: func(h *host) (provoke, error) { return acceptFull(h, 540, 60, 0) },
+	}, {
+		name:  "accept-queue-small",
+		title: "40 small overflows, one after the other, among 200 connections",
+		want:  full,
+		setup: func(h *host) (provoke, error) { return acceptFull(h, 40, 200, 50*time.Millisecond) },
+	}, {
+		name:  "accept-queue-user",
+		title: "30 clients connect, and the application does not accept; the login is not root",
+		want:  full,
+		user:  login,
 		setup: func(h *host) (provoke, error) { return acceptQueue(h, 4) },
 	}, {
 		name:  "syn-queue",
@@ -26,10 +61,22 @@ func listenFaults() []fault {
 		also:  []string{"FD604"},
 		setup: func(h *host) (provoke, error) { return synQueue(h, 0, 8, 256) },
 	}, {
+		name:  "syn-backlog",
+		title: "300 SYNs for a tcp_max_syn_backlog of 16, without SYN cookies, over before the second sample",
+		want:  []expectation{dropping("FD602", drop.Medium, ":8082")},
+		also:  []string{"FD604"},
+		tools: []string{"ss"},
+		setup: synBacklog,
+	}, {
 		name:  "syn-cookies",
 		title: "300 SYNs for a listen(2) backlog of 16, all answered with cookies",
 		want:  []expectation{{"FD603", drop.AtRisk, drop.Medium, ""}},
 		setup: func(h *host) (provoke, error) { return synQueue(h, 1, 16, 16) },
+	}, {
+		name:  "listen-no-route",
+		title: "200 SYNs of clients to whom there is no way back",
+		want:  []expectation{dropping("FD605", drop.Medium, ":8083")},
+		setup: noWayBack,
 	}}
 }
 
@@ -40,7 +87,7 @@ func acceptQueue(h *host, family int) (provoke, error) {
 		return nil, err
 	}
 	h.onClose(listener.close)
-	return func() ([]toll, error) {
+	return func(context.Context) ([]toll, error) {
 		for _, s := range listener.accept() {
 			s.close()
 		}
@@ -65,6 +112,63 @@ func acceptQueue(h *host, family int) (provoke, error) {
 	}, nil
 }
 
+// acceptFull sends SYNs, which nobody repeats, to a listener whose accept queue is full, and
+// has good connections to another one.
+func acceptFull(h *host, bad, good int, gap time.Duration) (provoke, error) {
+	stuck, err := tcpServer(h.ns, 4, 8081, 1)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(stuck.close)
+	server, err := tcpServer(h.ns, 4, 8080, 512)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(server.close)
+	// A backlog of 1 holds two.
+	for range 2 {
+		client, err := connect(h.peer(), netip.AddrPortFrom(h.ipv4(), 8081))
+		if err != nil {
+			return nil, err
+		}
+		h.onClose(client.close)
+		if !client.connected(5 * time.Second) {
+			return nil, fmt.Errorf("the accept queue has no room for two")
+		}
+	}
+	round := 0
+	return func(context.Context) ([]toll, error) {
+		round++
+		served, err := serveConnections(h, server, good)
+		if err != nil {
+			return nil, err
+		}
+		answered, err := synFlood(h, 8081, bad, round, gap)
+		if err != nil {
+			return nil, err
+		}
+		return []toll{{Rule: "FD601", Sent: good + bad, Lost: good - served + bad - answered, Unit: "SYNs", Exact: true}}, nil
+	}, nil
+}
+
+// serveConnections has clients that are accepted at once, and returns how many were.
+func serveConnections(h *host, server *socket, count int) (served int, _ error) {
+	for range count {
+		client, err := connect(h.peer(), netip.AddrPortFrom(h.ipv4(), 8080))
+		if err != nil {
+			return served, err
+		}
+		if client.connected(5 * time.Second) {
+			served++
+		}
+		for _, s := range server.accept() {
+			s.reset()
+		}
+		client.reset()
+	}
+	return served, nil
+}
+
 // synQueue has SYNs of strangers that never finish a handshake.
 func synQueue(h *host, cookies, backlog, most int) (provoke, error) {
 	if err := h.ns.sysctl(
@@ -83,7 +187,8 @@ func synQueue(h *host, cookies, backlog, most int) (provoke, error) {
 		}
 	})
 	round := 0
-	return func() (_ []toll, err error) {
+	return func(context.Context) (_ []toll, err error) {
+		// With the listener go the connections that are half-open.
 		if listener != nil {
 			listener.close()
 		}
@@ -91,21 +196,61 @@ func synQueue(h *host, cookies, backlog, most int) (provoke, error) {
 			return nil, err
 		}
 		round++
-		answered, err := synFlood(h, 8082, 300, round)
+		answered, err := synFlood(h, 8082, 300, round, 0)
 		if err != nil {
 			return nil, err
 		}
-		t := toll{Rule: "FD602", Sent: 300, Lost: 300 - answered, Unit: "SYNs", Exact: true}
 		if cookies != 0 {
-			t.Rule, t.Exact = "", false
+			return []toll{{Sent: 300, Lost: 300 - answered, Unit: "SYNs"}}, nil
 		}
-		return []toll{t}, nil
+		return []toll{{Rule: "FD602", Sent: 300, Lost: 300 - answered, Unit: "SYNs", Exact: true}}, nil
+	}, nil
+}
+
+// synBacklog has them, and waits until none is half-open any more: then no sample shows that
+// the limit was met.
+func synBacklog(h *host) (provoke, error) {
+	if err := h.ns.sysctl("net.ipv4.tcp_synack_retries=1"); err != nil {
+		return nil, err
+	}
+	flood, err := synQueue(h, 0, 16, 16)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) ([]toll, error) {
+		tolls, err := flood(ctx)
+		for range 200 {
+			left := ""
+			if left, err = h.ns.output("", "ss", "-Htn", "state", "syn-recv"); err != nil || left == "" {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		return tolls, err
+	}, nil
+}
+
+// noWayBack has SYNs of clients that the host has no route to.
+func noWayBack(h *host) (provoke, error) {
+	listener, err := tcpServer(h.ns, 4, 8083, 512)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(listener.close)
+	round := 0
+	return func(context.Context) ([]toll, error) {
+		round++
+		answered, err := synFlood(h, 8083, 200, round, 0)
+		if err != nil {
+			return nil, err
+		}
+		return []toll{{Rule: "FD605", Sent: 200, Lost: 200 - answered, Unit: "SYNs", Exact: true}}, nil
 	}, nil
 }
 
 // synFlood sends SYNs, each from an address and a port of its own that is nobody's, and
 // returns how many were answered.
-func synFlood(h *host, port uint16, count, round int) (answered int, _ error) {
+func synFlood(h *host, port uint16, count, round int, gap time.Duration) (answered int, _ error) {
 	w, err := openWire(h.peer(), etherIPv4)
 	if err != nil {
 		return 0, err
@@ -113,9 +258,13 @@ func synFlood(h *host, port uint16, count, round int) (answered int, _ error) {
 	defer w.close()
 	for i := range count {
 		src := netip.AddrFrom4([4]byte{10, 98, byte(i/250 + 1), byte(i%250 + 1)})
-		syn := tcp(src, h.ipv4(), uint16(1024+round*100+i), port, uint32(1000*i), 0, flagSYN, []byte{2, 4, 5, 0xb4}, nil, false)
-		if err := w.send(frame(h.mac(), macOf(peerNumber), etherIPv4, packet(src, h.ipv4(), protoTCP, syn))); err != nil {
+		sport := uint16(1024 + (round*1000+i)%60000)
+		syn := tcp(src, h.ipv4(), sport, port, uint32(1000*i), 0, flagSYN, []byte{2, 4, 5, 0xb4}, nil, false)
+		if err := w.send(h.framed(packet(src, h.ipv4(), protoTCP, syn))); err != nil {
 			return 0, err
+		}
+		if gap > 0 {
+			time.Sleep(gap)
 		}
 	}
 	seen := map[[4]byte]bool{}

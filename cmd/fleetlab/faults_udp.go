@@ -3,24 +3,86 @@
 package main
 
 import (
+	"context"
 	"net/netip"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 )
 
-// udpFaults are those of UDP sockets.
+// udpFaults are those of UDP sockets, over IPv4 and over IPv6, which the kernel counts apart.
 func udpFaults() []fault {
+	buffer := []expectation{dropping("FD711", drop.High, "0.0.0.0:9000")}
 	return []fault{{
 		name:  "udp-buffer",
 		title: "1,000 datagrams for a socket with a small receive buffer that is not read",
-		want:  []expectation{dropping("FD711", drop.High, "0.0.0.0:9000")},
-		setup: func(h *host) (provoke, error) { return udpBuffer(h, 4, 1000, 0) },
+		cause: "udp-buffer",
+		want:  buffer,
+		setup: func(h *host) (provoke, error) { return udpBuffer(h, 4, 4096, 1000, 0) },
+	}, {
+		name:  "udp-buffer-medium",
+		title: "the same, among datagrams for a socket that is read: 1 in 5",
+		cause: "udp-buffer",
+		want:  buffer,
+		setup: func(h *host) (provoke, error) { return udpBuffer(h, 4, 4096, 209, 800) },
+	}, {
+		name:  "udp-buffer-weak",
+		title: "the same: 1 in 50",
+		cause: "udp-buffer",
+		want:  buffer,
+		setup: func(h *host) (provoke, error) { return udpBuffer(h, 4, 4096, 29, 980) },
+	}, {
+		name:  "udp-buffer-v6",
+		title: "1,000 datagrams over IPv6 for a socket that is not read",
+		want:  []expectation{dropping("FD711", drop.High, "[::]:9000")},
+		setup: func(h *host) (provoke, error) { return udpBuffer(h, 6, 4096, 1000, 0) },
+	}, {
+		name:  "udp-buffer-default",
+		title: "1,000 datagrams for a socket with the buffer that the host gives",
+		want:  []expectation{dropping("FD711", drop.High, "0.0.0.0:9000"), {"FD801", drop.AtRisk, drop.Medium, "0.0.0.0:9000"}},
+		setup: func(h *host) (provoke, error) { return udpBuffer(h, 4, 0, 1000, 0) },
+	}, {
+		name:  "udp-buffer-past",
+		title: "991 datagrams were lost before the scan, and none in its window",
+		want:  []expectation{{"FD711", drop.Dropped, drop.Medium, "0.0.0.0:9000"}},
+		past:  true,
+		setup: func(h *host) (provoke, error) { return udpBuffer(h, 4, 4096, 1000, 0) },
+	}, {
+		name:    "udp-buffer-busybox",
+		title:   "1,000 datagrams for a socket that is not read, on a host that has BusyBox only",
+		want:    buffer,
+		busybox: true,
+		setup:   func(h *host) (provoke, error) { return udpBuffer(h, 4, 4096, 1000, 0) },
+	}, {
+		name:  "udp-checksum",
+		title: "400 datagrams, each second one with a wrong checksum",
+		want:  []expectation{dropping("FD712", drop.Medium, "")},
+		setup: func(h *host) (provoke, error) { return udpChecksum(h, 4) },
+	}, {
+		name:  "udp-checksum-v6",
+		title: "the same over IPv6",
+		want:  []expectation{dropping("FD712", drop.Medium, "")},
+		setup: func(h *host) (provoke, error) { return udpChecksum(h, 6) },
+	}, {
+		name:  "udp-no-port",
+		title: "200 datagrams for a port that nobody listens to",
+		want:  []expectation{{"FD713", drop.Note, drop.Info, ""}},
+		setup: func(h *host) (provoke, error) { return udpNoPort(h, 4) },
+	}, {
+		name:  "udp-no-port-v6",
+		title: "the same over IPv6",
+		want:  []expectation{{"FD713", drop.Note, drop.Info, ""}},
+		setup: func(h *host) (provoke, error) { return udpNoPort(h, 6) },
+	}, {
+		name:  "two-causes",
+		title: "a full accept queue and a full receive buffer on one host",
+		want:  []expectation{dropping("FD601", drop.High, ":8081"), dropping("FD711", drop.High, "0.0.0.0:9000")},
+		setup: twoCauses,
 	}}
 }
 
 // udpBuffer sends datagrams to a socket that is not read, and good ones to one that is.
-func udpBuffer(h *host, family, bad, good int) (provoke, error) {
-	stuck, err := udpServer(h.ns, family, 9000, 4096)
+func udpBuffer(h *host, family, size, bad, good int) (provoke, error) {
+	stuck, err := udpServer(h.ns, family, 9000, size)
 	if err != nil {
 		return nil, err
 	}
@@ -30,19 +92,81 @@ func udpBuffer(h *host, family, bad, good int) (provoke, error) {
 		return nil, err
 	}
 	h.onClose(reader.close)
-	return func() ([]toll, error) {
+	return func(context.Context) ([]toll, error) {
 		stuck.drain()
 		reader.drain()
-		lost, err := burst(h.peer(), netip.AddrPortFrom(h.addr(family), 9000), bad, 100)
+		sent := 0
+		for _, to := range []struct {
+			port  uint16
+			count int
+		}{{9001, good}, {9000, bad}} {
+			n, err := burst(h.peer(), netip.AddrPortFrom(h.addr(family), to.port), to.count, 100)
+			if err != nil {
+				return nil, err
+			}
+			sent += n
+		}
+		got := settled(reader)
+		queued, err := stuck.waiting()
 		if err != nil {
 			return nil, err
 		}
-		served, err := burst(h.peer(), netip.AddrPortFrom(h.addr(family), 9001), good, 100)
-		if err != nil {
-			return nil, err
-		}
-		sent := lost + served
-		got := settled(reader) + stuck.drain()
+		got += queued
 		return []toll{{Rule: "FD711", Sent: sent, Lost: sent - got, Unit: "datagrams", Exact: true}}, nil
 	}, nil
+}
+
+// udpChecksum sends datagrams that arrive broken, each second one.
+func udpChecksum(h *host, family int) (provoke, error) {
+	reader, err := udpServer(h.ns, family, 9000, plenty)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(reader.close)
+	src, dst := peerAddr(family), h.addr(family)
+	return func(context.Context) ([]toll, error) {
+		reader.drain()
+		const count = 400
+		var frames [][]byte
+		for i := range count {
+			frames = append(frames, h.framed(packet(src, dst, protoUDP, udp(src, dst, 5000, 9000, make([]byte, 64), i%2 == 0))))
+		}
+		if err := h.sendFrames(frames...); err != nil {
+			return nil, err
+		}
+		return []toll{{Rule: "FD712", Sent: count, Lost: count - settled(reader), Unit: "datagrams", Exact: true}}, nil
+	}, nil
+}
+
+// udpNoPort sends datagrams that nobody waits for. Nothing is lost that anybody misses.
+func udpNoPort(h *host, family int) (provoke, error) {
+	return func(context.Context) ([]toll, error) {
+		sent, err := burst(h.peer(), netip.AddrPortFrom(h.addr(family), 9999), 200, 100)
+		return []toll{{Rule: "FD713", Sent: sent, Unit: "datagrams"}}, err
+	}, nil
+}
+
+// twoCauses loses connections and datagrams.
+func twoCauses(h *host) (provoke, error) {
+	queue, err := acceptFull(h, 100, 20, 0)
+	if err != nil {
+		return nil, err
+	}
+	buffer, err := udpBuffer(h, 4, 4096, 500, 500)
+	if err != nil {
+		return nil, err
+	}
+	return both(queue, buffer), nil
+}
+
+// both provokes one fault after the other.
+func both(a, b provoke) provoke {
+	return func(ctx context.Context) ([]toll, error) {
+		first, err := a(ctx)
+		if err != nil {
+			return nil, err
+		}
+		second, err := b(ctx)
+		return append(first, second...), err
+	}
 }

@@ -89,13 +89,14 @@ func (h *hold) run(ctx context.Context, c *console) (err error) {
 	return errors.Join(err, ctx.Err())
 }
 
-// hold provokes the host's fault until the context ends; one of the past only once.
+// hold provokes the host's fault again and again until the context ends; one of the past only
+// once.
 func (h *host) hold(ctx context.Context) error {
 	if h.provoke == nil {
 		return nil
 	}
 	for again := true; again && ctx.Err() == nil; again = !h.fault.past && wait(ctx, 500*time.Millisecond) == nil {
-		if _, err := h.provoke(); err != nil {
+		if _, err := h.provoke(ctx); err != nil {
 			return fmt.Errorf("%s: %w", h.fault.name, err)
 		}
 	}

@@ -179,3 +179,22 @@ func (h *host) log() string {
 	text, _ := os.ReadFile(h.lab.path(h.fault.name, "sshd.log"))
 	return string(text)
 }
+
+// framed is a frame of the peer for the host.
+func (h *host) framed(packet []byte) []byte {
+	ether := uint16(etherIPv4)
+	if packet[0]>>4 == 6 {
+		ether = etherIPv6
+	}
+	return frame(h.mac(), macOf(peerNumber), ether, packet)
+}
+
+// sendFrames sends frames from the peer.
+func (h *host) sendFrames(frames ...[]byte) error {
+	w, err := openWire(h.peer(), etherLocal)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	return w.send(frames...)
+}

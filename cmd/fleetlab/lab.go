@@ -6,11 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -100,6 +100,12 @@ func (l *lab) up(ctx context.Context, faults []fault) error {
 		"link set br0 up",
 	); err != nil {
 		return err
+	}
+	// The switch is a switch: it does not look into packets, and throws none of them away.
+	for _, table := range []string{"iptables", "ip6tables", "arptables"} {
+		if err := l.controller().sysctl("net.bridge.bridge-nf-call-" + table + "=0"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	if err := l.plug(l.peer(), peerNumber); err != nil {
 		return err
@@ -192,15 +198,6 @@ func (l *lab) inventory() error {
 		}
 	}
 	return nil
-}
-
-// host returns the host of a fault.
-func (l *lab) host(name string) *host {
-	i := slices.IndexFunc(l.hosts, func(h *host) bool { return h.fault.name == name })
-	if i < 0 {
-		return nil
-	}
-	return l.hosts[i]
 }
 
 // wait sleeps, unless the context ends before.

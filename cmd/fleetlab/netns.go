@@ -42,9 +42,10 @@ func (n netns) enter(fn func() error) error {
 	return fn()
 }
 
-// run runs a command in the namespace.
-func (n netns) run(name string, args ...string) error {
-	_, err := n.output("", name, args...)
+// words runs a command in the namespace, whose words are parted by spaces.
+func (n netns) words(command string) error {
+	words := strings.Fields(command)
+	_, err := n.output("", words[0], words[1:]...)
 	return err
 }
 

@@ -49,14 +49,6 @@ func packet(src, dst netip.Addr, proto byte, payload []byte) []byte {
 	return ipv4(src, dst, proto, 0, 0, payload)
 }
 
-// etherOf is the type of a frame that such a packet travels in.
-func etherOf(a netip.Addr) uint16 {
-	if a.Is6() {
-		return etherIPv6
-	}
-	return etherIPv4
-}
-
 // ipv4 is a packet of IPv4; fragment is the field of that name: flags and offset.
 func ipv4(src, dst netip.Addr, proto byte, id, fragment uint16, payload []byte) []byte {
 	b := make([]byte, 20, 20+len(payload))

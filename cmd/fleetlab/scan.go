@@ -45,7 +45,7 @@ func (s *scanner) provoked(ctx context.Context, hosts []*host, window time.Durat
 	for i, h := range hosts {
 		looks[i].host = h
 		if h.fault.past {
-			looks[i].tolls, looks[i].err = h.provoke()
+			looks[i].tolls, looks[i].err = h.provoke(ctx)
 		}
 	}
 	inner, end := context.WithCancelCause(ctx)
@@ -65,8 +65,8 @@ func (s *scanner) provoked(ctx context.Context, hosts []*host, window time.Durat
 			}
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			l.tolls, l.err = h.provoke()
-			if l.err == nil && !asleep.lives() {
+			l.tolls, l.err = h.provoke(inner)
+			if l.err == nil && !asleep.lives() && !h.fault.lasting {
 				l.err = errWindowClosed
 			}
 			return nil

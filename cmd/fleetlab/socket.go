@@ -112,6 +112,23 @@ func (s *socket) drain() (count int) {
 	}
 }
 
+// waiting counts the datagrams that wait, and takes none of them.
+func (s *socket) waiting() (count int, _ error) {
+	if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_PEEK_OFF, 0); err != nil {
+		return 0, err
+	}
+	buffer := make([]byte, 65536)
+	for {
+		_, _, err := unix.Recvfrom(s.fd, buffer, unix.MSG_DONTWAIT|unix.MSG_PEEK)
+		switch {
+		case err == nil:
+			count++
+		case !errors.Is(err, unix.EINTR):
+			return count, unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_PEEK_OFF, -1)
+		}
+	}
+}
+
 // sendTo sends a datagram; sent says whether the kernel took it.
 func (s *socket) sendTo(to netip.AddrPort, data []byte) (sent bool, _ error) {
 	for {

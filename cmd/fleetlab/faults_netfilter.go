@@ -1,0 +1,123 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"net/netip"
+
+	"github.com/fleetdrop/fleetdrop/probe/drop"
+)
+
+// netfilterFaults are those of firewalls.
+func netfilterFaults() []fault {
+	found := func(subject string) []expectation { return []expectation{dropping("FD401", drop.Medium, subject)} }
+	const nft = `add table inet lab; add chain inet lab in { type filter hook input priority 0; }; add rule inet lab in `
+	return []fault{{
+		name:  "iptables-drop",
+		title: "a rule of iptables drops 2,000 datagrams",
+		cause: "firewall",
+		want:  found("iptables -t filter -A INPUT"),
+		tools: []string{"iptables"},
+		setup: func(h *host) (provoke, error) {
+			return dropsAll(h, 4, 2000, 0, "iptables -A INPUT -p udp --dport 9000 -j DROP")
+		},
+	}, {
+		name:  "iptables-drop-medium",
+		title: "the same, among datagrams that pass: 1 in 4",
+		cause: "firewall",
+		want:  found("iptables -t filter -A INPUT"),
+		tools: []string{"iptables"},
+		setup: func(h *host) (provoke, error) {
+			return dropsAll(h, 4, 2000, 6000, "iptables -A INPUT -p udp --dport 9000 -j DROP")
+		},
+	}, {
+		name:  "iptables-drop-weak",
+		title: "the same: 1 in 20",
+		cause: "firewall",
+		want:  found("iptables -t filter -A INPUT"),
+		tools: []string{"iptables"},
+		setup: func(h *host) (provoke, error) {
+			return dropsAll(h, 4, 1000, 19000, "iptables -A INPUT -p udp --dport 9000 -j DROP")
+		},
+	}, {
+		name:  "iptables-legacy-drop",
+		title: "a rule of the legacy iptables drops 2,000 datagrams",
+		want:  found("iptables-legacy -t filter -A INPUT"),
+		tools: []string{"iptables-legacy"},
+		setup: func(h *host) (provoke, error) {
+			if err := h.ns.words("iptables-legacy -S"); err != nil {
+				return nil, lacking{"the kernel has no legacy iptables"}
+			}
+			return dropsAll(h, 4, 2000, 0, "iptables-legacy -A INPUT -p udp --dport 9000 -j DROP")
+		},
+	}, {
+		name:  "ip6tables-drop",
+		title: "a rule of ip6tables drops 2,000 datagrams over IPv6",
+		want:  found("ip6tables -t filter -A INPUT"),
+		tools: []string{"ip6tables"},
+		setup: func(h *host) (provoke, error) {
+			return dropsAll(h, 6, 2000, 0, "ip6tables -A INPUT -p udp --dport 9000 -j DROP")
+		},
+	}, {
+		name:  "nft-drop",
+		title: "a rule of nftables drops 2,000 datagrams",
+		want:  found("nft inet lab in"),
+		tools: []string{"nft"},
+		setup: func(h *host) (provoke, error) { return nftDrops(h, 4, nft+"udp dport 9000 counter drop") },
+	}, {
+		name:  "nft-drop-v6",
+		title: "the same over IPv6",
+		want:  found("nft inet lab in"),
+		tools: []string{"nft"},
+		setup: func(h *host) (provoke, error) { return nftDrops(h, 6, nft+"udp dport 9000 counter drop") },
+	}, {
+		name:  "nft-rate-limit",
+		title: "a rule of nftables drops what comes faster than 50 a second, of 2,000 datagrams",
+		want:  found("nft inet lab in"),
+		tools: []string{"nft"},
+		setup: func(h *host) (provoke, error) {
+			return nftDrops(h, 4, nft+"udp dport 9000 limit rate over 50/second burst 10 packets counter drop")
+		},
+	}}
+}
+
+// dropsAll makes a rule, and sends datagrams that it drops, and others to another port.
+func dropsAll(h *host, family, bad, good int, rule string) (provoke, error) {
+	if err := h.ns.words(rule); err != nil {
+		return nil, err
+	}
+	return firewalled(h, family, bad, good)
+}
+
+func nftDrops(h *host, family int, rules string) (provoke, error) {
+	if _, err := h.ns.output(rules, "nft", "-f", "-"); err != nil {
+		return nil, err
+	}
+	return firewalled(h, family, 2000, 0)
+}
+
+// firewalled sends datagrams to port 9000, and others to port 9001. Both are read.
+func firewalled(h *host, family, bad, good int) (provoke, error) {
+	var readers []*socket
+	for _, port := range []uint16{9000, 9001} {
+		s, err := udpServer(h.ns, family, port, plenty)
+		if err != nil {
+			return nil, err
+		}
+		h.onClose(s.close)
+		readers = append(readers, s)
+	}
+	return func(context.Context) ([]toll, error) {
+		sent, got := 0, 0
+		for i, count := range []int{bad, good} {
+			readers[i].drain()
+			n, err := burst(h.peer(), netip.AddrPortFrom(h.addr(family), uint16(9000+i)), count, 100)
+			if err != nil {
+				return nil, err
+			}
+			sent, got = sent+n, got+settled(readers[i])
+		}
+		return []toll{{Rule: "FD401", Sent: sent, Lost: sent - got, Unit: "datagrams", Exact: true}}, nil
+	}, nil
+}
