@@ -174,7 +174,7 @@ func (r *run) look(ctx context.Context, c *console, s *scanner) ([]look, error) 
 	for _, hosts := range rounds {
 		window := r.window
 		if len(hosts) == 1 {
-			window = max(window/3, 5*time.Second)
+			window = max((window / 3).Truncate(time.Second), 5*time.Second)
 		}
 		// Where a window closed too early, a longer one is tried.
 		for tries := 0; tries < 3 && len(hosts) > 0; tries++ {

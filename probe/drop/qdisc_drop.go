@@ -207,6 +207,8 @@ func countedAgain(n probe.Counter) []Claim {
 	return []Claim{
 		{kernel.SNMP.Counter("Ip", "OutDiscards").Source(), n},
 		{kernel.SNMP.Counter("Udp", "SndbufErrors").Source(), n},
+		{kernel.SNMP6.Counter("Ip6", "OutDiscards").Source(), n},
+		{kernel.SNMP6.Counter("Udp6", "SndbufErrors").Source(), n},
 	}
 }
 

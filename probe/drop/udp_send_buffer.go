@@ -24,7 +24,8 @@ var _ = add(Rule{
 	Needs:    []Need{{udpSndbufErrors[0]}},
 	Wants: slices.Concat(udpSndbufErrors.handles()[1:], udpOutDatagrams.handles(),
 		[]probe.Handle{qdiscDropped, wmemMax, wmemDefault}),
-	Check: checkUDPSendBuffer,
+	Residual: true,
+	Check:    checkUDPSendBuffer,
 
 	Doc: `
 What a UDP socket sends is charged to its send buffer until the adapter has it. Where that is
