@@ -40,6 +40,7 @@ type Gates struct {
 	FailOn     Level // at-risk findings, which are stable from scan to scan
 	FailOnLoss Level // dropping findings; never the totals since boot
 	MaxFailed  Share // of the hosts may fail
+	Changed    bool  // findings count only if they are new, or worse, than in the earlier scan
 }
 
 // A Status is how the scan ended.
@@ -94,7 +95,7 @@ func (g Gates) open() bool { return !g.FailOn.set && !g.FailOnLoss.set }
 
 func (g Gates) fails(f *Finding) bool {
 	switch {
-	case f.Waived != nil:
+	case f.Waived != nil, g.Changed && f.change != ChangeNew && f.change != ChangeWorse:
 		return false
 	case f.Kind == drop.AtRisk:
 		return g.FailOn.met(f.Severity)

@@ -33,7 +33,7 @@ func TestExitCode(t *testing.T) {
 		"a loss is not for --fail-on":    {[]Host{with(drop.Dropping, drop.Critical)}, high, "0", false, ExitDone},
 		"a loss":                         {[]Host{with(drop.Dropping, drop.High)}, loss, "0", false, ExitFindings},
 		"never a total since boot":       {[]Host{with(drop.Dropped, drop.Critical)}, loss, "0", false, ExitDone},
-		"never a note":                   {[]Host{with(drop.Note, drop.Info)}, Gates{At(drop.Info), At(drop.Info), Share{}}, "0", false, ExitDone},
+		"never a note":                   {[]Host{with(drop.Note, drop.Info)}, Gates{FailOn: At(drop.Info), FailOnLoss: At(drop.Info)}, "0", false, ExitDone},
 		"a host failed":                  {[]Host{ok, failed}, Gates{}, "0", false, ExitIncomplete},
 		"a host may fail":                {[]Host{ok, failed}, Gates{}, "1", false, ExitDone},
 		"half of them may":               {[]Host{ok, failed}, Gates{}, "50%", false, ExitDone},

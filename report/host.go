@@ -29,8 +29,9 @@ type Host struct {
 	BootID string   `json:"boot_id,omitempty"`
 
 	Outcome    Outcome      `json:"outcome"`
-	Error      *Error       `json:"error"` // of a host that is not Scanned
-	Risk       *Risk        `json:"risk"`  // nil for a host that was not reached; New fills it in
+	Error      *Error       `json:"error"`            // of a host that is not Scanned
+	Risk       *Risk        `json:"risk"`             // nil for a host that was not reached; New fills it in
+	Change     Change       `json:"change,omitempty"` // against the last scan; left out without one
 	Findings   []Finding    `json:"findings"`
 	Settings   Settings     `json:"settings,omitempty"`
 	Coverage   *Coverage    `json:"coverage"` // nil for a host that was not reached
@@ -97,6 +98,8 @@ type Finding struct {
 	Evidence    []Evidence    `json:"evidence"`
 	Remedy      []Step        `json:"remedy"` // the cheapest first
 	Waived      *Waiver       `json:"waived"`
+
+	change Change // against an earlier scan
 }
 
 // A Loss is how much was lost.

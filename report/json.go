@@ -19,10 +19,11 @@ var JSONSchema []byte
 func writeJSON(w io.Writer, r *Report, _ Options) error {
 	text, err := json.MarshalIndent(struct {
 		Head
-		Status Status `json:"status"`
-		Rules  []Rule `json:"rules"`
-		Fleet  Fleet  `json:"fleet"`
-	}{r.Head, r.Status, r.Rules, r.Fleet}, "", " ")
+		Status  Status   `json:"status"`
+		Rules   []Rule   `json:"rules"`
+		Fleet   Fleet    `json:"fleet"`
+		Changes *Changes `json:"changes"`
+	}{r.Head, r.Status, r.Rules, r.Fleet, r.Changes}, "", " ")
 	if err != nil {
 		return err
 	}
@@ -66,10 +67,11 @@ type (
 		*Risk
 	}
 	statusLine struct {
-		Type   string `json:"type"` // "status"
-		Run    Run    `json:"run"`
-		Status Status `json:"status"`
-		Fleet  Fleet  `json:"fleet"`
+		Type    string   `json:"type"` // "status"
+		Run     Run      `json:"run"`
+		Status  Status   `json:"status"`
+		Fleet   Fleet    `json:"fleet"`
+		Changes *Changes `json:"changes"`
 	}
 )
 
@@ -101,7 +103,7 @@ func (s *Stream) Host(h Host) {
 
 // End writes the line for the status. An error is the first of any line.
 func (s *Stream) End(r *Report) error {
-	s.line(statusLine{"status", r.Run, r.Status, r.Fleet})
+	s.line(statusLine{"status", r.Run, r.Status, r.Fleet, r.Changes})
 	return s.err
 }
 

@@ -46,6 +46,7 @@ func (m *markdown) write(w io.Writer) error {
 	m.most -= len(head) + len(cut) + 40
 	m.findings()
 	m.ranking()
+	m.changes()
 	m.waivers()
 	m.notReached()
 	m.notChecked()

@@ -22,10 +22,11 @@ const Schema = "fleetdrop.report/v1"
 // A Report is one scan, judged and ranked. New makes one.
 type Report struct {
 	Head
-	Status Status `json:"status"`
-	Rules  []Rule `json:"rules"` // those that were asked, in the order of their IDs
-	Fleet  Fleet  `json:"fleet"`
-	Hosts  []Host `json:"hosts"` // worst first; those that were not reached come last
+	Status  Status   `json:"status"`
+	Rules   []Rule   `json:"rules"` // those that were asked, in the order of their IDs
+	Fleet   Fleet    `json:"fleet"`
+	Changes *Changes `json:"changes"` // against the last scan; nil without one, see Against
+	Hosts   []Host   `json:"hosts"`   // worst first; those that were not reached come last
 
 	gates Gates // what it was held against
 }

@@ -48,6 +48,7 @@ func writeTable(w io.Writer, r *Report, o Options) error {
 	}
 	p := &page{Options: o, summary: summarize(r, o.Severity), r: r}
 	p.fleet()
+	p.since()
 	if len(r.Hosts) > 1 {
 		p.way()
 		p.findings()
@@ -248,6 +249,9 @@ func (p *page) ranking() {
 		{title: "#", right: true}, {title: "host", most: maxHostName}, {title: "group", most: 16, yields: 3}, {title: "risk", right: true},
 		{title: "lost/s", right: true, yields: 1}, {title: "because of", least: 34, most: 80}, {title: "findings", most: 44, yields: 2},
 	}
+	if p.r.Changes != nil {
+		columns = append(columns, column{title: "change", yields: 4})
+	}
 	var rows [][]string
 	var colors []color
 	for _, h := range risky[:min(len(risky), p.Top)] {
@@ -262,7 +266,7 @@ func (p *page) ranking() {
 		worst := &h.Findings[0]
 		rows = append(rows, []string{
 			strconv.Itoa(h.Risk.Rank), h.Name, strings.Join(h.Groups, " "), fmt.Sprintf("%.1f", h.Risk.Score), lostSays,
-			strings.TrimSpace(worst.Name + " " + worst.Subject), tally(h),
+			strings.TrimSpace(worst.Name + " " + worst.Subject), tally(h), string(h.Change),
 		})
 		colors = append(colors, severityColor(worst.Severity))
 	}

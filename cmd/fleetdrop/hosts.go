@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/fleetdrop/fleetdrop/inventory"
 	"github.com/fleetdrop/fleetdrop/report"
+	"github.com/fleetdrop/fleetdrop/report/run"
 )
 
 // who are the flags that say which hosts are meant, and how they are reached.
@@ -75,6 +77,18 @@ func (w *who) load(ctx context.Context, c *console, args []string) ([]inventory.
 		fmt.Fprintln(c.stderr, "fleetdrop: warning:", warning)
 	}
 	return hosts, nil
+}
+
+// source is a hash of what the flags and arguments ask for, wherever fleetdrop was started.
+func (w *who) source(args []string) string {
+	asked := []string{w.limit}
+	for _, file := range w.inventory {
+		if path, err := filepath.Abs(file); err == nil && file != "-" {
+			file = path
+		}
+		asked = append(asked, "-i", file)
+	}
+	return run.Hash(append(asked, args...)...)
 }
 
 // A hostEntry is a host as "hosts -f json" prints it.

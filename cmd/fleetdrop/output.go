@@ -26,6 +26,7 @@ type output struct {
 	color        string
 	quiet        bool
 	verbose      bool
+	table        func(io.Writer, *report.Report, report.Options) error // another table than a report's
 }
 
 func (o *output) flags(f *pflag.FlagSet) {
@@ -57,6 +58,7 @@ type sink struct {
 	file   *os.File
 	temp   bool // the file is renamed to path when it is whole
 	out    io.Writer
+	table  func(io.Writer, *report.Report, report.Options) error
 	stream *report.Stream // of a format that is written while the scan goes on
 }
 
@@ -141,6 +143,9 @@ func (o *output) write(c *console, sinks []*sink, r *report.Report) (failed erro
 		if s.file == nil {
 			options.Width, options.Color = c.terminal(o.color)
 		}
+		if s.format == "table" {
+			s.table = o.table
+		}
 		if err := s.write(r, options); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: the %s report could not be written: %w", s.path, s.format, err))
 		}
@@ -160,9 +165,12 @@ func repository() (root, dir string) {
 
 func (s *sink) write(r *report.Report, options report.Options) error {
 	var err error
-	if s.stream != nil {
+	switch {
+	case s.stream != nil:
 		err = s.stream.End(r)
-	} else {
+	case s.table != nil:
+		err = s.table(s.out, r, options)
+	default:
 		err = report.Write(s.out, s.format, r, options)
 	}
 	if s.file == nil {

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -26,12 +28,9 @@ the beginning of it, or "latest", which is the default.`,
   fleetdrop report 2026-11-22T09 -f json`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			dir, err := runsDir(runs)
+			dir, err := savedRuns(runs)
 			if err != nil {
 				return err
-			}
-			if dir == "" {
-				return errNoRun
 			}
 			name := run.Latest
 			if len(args) == 1 {
@@ -45,13 +44,28 @@ the beginning of it, or "latest", which is the default.`,
 			if err != nil {
 				return err
 			}
-			return out.finish(c, sinks, saved.Report(g.Gates))
+			r := saved.Report(g.Gates)
+			if last := filepath.Join(filepath.Dir(saved.Path), saved.Last); saved.Last != "" && run.Exists(last) {
+				if err := against(r, filepath.Dir(saved.Path), saved.Last); err != nil {
+					fmt.Fprintln(c.stderr, "fleetdrop: warning:", err)
+				}
+			}
+			return out.finish(c, sinks, r)
 		},
 	}
 	runsFlag(cmd.Flags(), &runs)
 	g.flags(cmd.Flags())
 	out.flags(cmd.Flags())
 	return cmd
+}
+
+// savedRuns is the folder that keeps runs, for a command that reads one.
+func savedRuns(flag string) (string, error) {
+	dir, err := runsDir(flag)
+	if err == nil && dir == "" {
+		err = errNoRun
+	}
+	return dir, err
 }
 
 func runsFlag(f *pflag.FlagSet, runs *string) {

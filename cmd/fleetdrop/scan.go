@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -73,6 +74,7 @@ type scan struct {
 	progressMode string
 	runs         string
 	keepCaptures bool
+	of           run.Of
 }
 
 func newScan(c *console) *cobra.Command {
@@ -107,6 +109,7 @@ was reached · 130 interrupted: what was gathered is saved and reported.`,
 				return err
 			}
 			names := slices.Concat(s.inventory, args)
+			s.of.Source = s.who.source(args)
 			return s.run(ctx, c, abort, names, hosts, rules)
 		},
 	}
@@ -186,6 +189,11 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	head.Run.Duration = time.Since(started).Round(10 * time.Millisecond).Seconds()
 	head.Run.Interrupted = errors.Is(context.Cause(ctx), errInterrupted)
 	result := report.New(head, report.Rules(rules), all, s.Gates)
+	if keep != nil {
+		if err := against(result, filepath.Dir(keep.Path()), keep.Last()); err != nil {
+			shows.warn(err.Error())
+		}
+	}
 	failed := s.finish(c, sinks, result)
 	if keep == nil {
 		return failed
@@ -209,7 +217,22 @@ func (s *scan) keep(head report.Head, rules []*drop.Rule) (*run.Writer, error) {
 		}
 		return nil, err
 	}
-	return run.Create(dir, head, report.Rules(rules), s.keepCaptures)
+	return run.Create(dir, head, report.Rules(rules), run.Plan{
+		Of: s.of, Last: run.Before(dir, s.of, ""), Captures: s.keepCaptures,
+	})
+}
+
+// against holds a report against the last run of the same hosts, if there is one.
+func against(r *report.Report, dir, last string) error {
+	if last == "" {
+		return nil
+	}
+	earlier, err := run.Earlier(dir, last)
+	if err != nil {
+		return fmt.Errorf("the last run is not compared: %w", err)
+	}
+	r.Against(earlier)
+	return nil
 }
 
 // hostOf judges what came of a host.

@@ -55,7 +55,7 @@ func TestRoundTrip(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state", "runs")
 	h := head(started)
 	rules := report.Rules(drop.Catalogue())
-	w, err := Create(dir, h, rules, false)
+	w, err := Create(dir, h, rules, Plan{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +113,7 @@ func written(t testing.TB, format string, r *report.Report) []byte {
 func TestBigCounters(t *testing.T) {
 	dir := t.TempDir()
 	h := head(started)
-	w, err := Create(dir, h, nil, false)
+	w, err := Create(dir, h, nil, Plan{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestBigCounters(t *testing.T) {
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
 	h := head(started)
-	w, err := Create(dir, h, nil, false)
+	w, err := Create(dir, h, nil, Plan{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestKilled(t *testing.T) {
 func TestDamaged(t *testing.T) {
 	dir := t.TempDir()
 	h := head(started)
-	w, err := Create(dir, h, nil, false)
+	w, err := Create(dir, h, nil, Plan{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,20 +217,20 @@ func TestUnwritable(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Create(file, head(started), nil, false); err == nil || !strings.Contains(err.Error(), "--runs") {
+	if _, err := Create(file, head(started), nil, Plan{}); err == nil || !strings.Contains(err.Error(), "--runs") {
 		t.Errorf("a file as folder: %v", err)
 	}
 	bad := head(started)
 	bad.Run.ID = "../../etc"
-	if _, err := Create(t.TempDir(), bad, nil, false); err == nil {
+	if _, err := Create(t.TempDir(), bad, nil, Plan{}); err == nil {
 		t.Error("an ID that leaves the folder")
 	}
 	dir, twice := t.TempDir(), head(started)
-	w, err := Create(dir, twice, nil, false)
+	w, err := Create(dir, twice, nil, Plan{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Create(dir, twice, nil, false); !errors.Is(err, fs.ErrExist) {
+	if _, err := Create(dir, twice, nil, Plan{}); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("the same run twice: %v", err)
 	}
 	if err := w.Close(twice.Run); err != nil {
@@ -244,13 +244,13 @@ func TestPrune(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "mine"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	going, err := Create(dir, head(started.Add(-time.Hour)), nil, false)
+	going, err := Create(dir, head(started.Add(-time.Hour)), nil, Plan{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range Keep + 5 {
 		h := head(started.Add(time.Duration(i) * time.Minute))
-		w, err := Create(dir, h, nil, false)
+		w, err := Create(dir, h, nil, Plan{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -278,7 +278,7 @@ func TestPrune(t *testing.T) {
 
 func TestAbandon(t *testing.T) {
 	dir := t.TempDir()
-	w, err := Create(dir, head(started), nil, true)
+	w, err := Create(dir, head(started), nil, Plan{Captures: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +303,7 @@ func TestFind(t *testing.T) {
 	}
 	for _, at := range []time.Time{started, started.Add(time.Hour)} {
 		h := head(at)
-		w, err := Create(dir, h, nil, false)
+		w, err := Create(dir, h, nil, Plan{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -323,7 +323,7 @@ func TestFind(t *testing.T) {
 func TestCaptures(t *testing.T) {
 	dir := t.TempDir()
 	h := head(started)
-	w, err := Create(dir, h, nil, true)
+	w, err := Create(dir, h, nil, Plan{Captures: true})
 	if err != nil {
 		t.Fatal(err)
 	}
