@@ -44,8 +44,8 @@ was never finished, or one question and answer of UDP. early_drop of /proc/net/s
 counts it, nothing is lost yet, and the next step is that packets are.
 While they are, conntrack-full tells of the table, and this rule is silent.
 
-The limit is one for all network namespaces, and each of them may hold as many: what is counted is
-the one that the login is in. A container whose table is full is not seen from outside.
+The limit is one for all network namespaces, and each of them may hold as many. What those of
+containers hold is the entries column of /proc/PID/net/stat/nf_conntrack.
 
 By hand: "sysctl net.netfilter.nf_conntrack_count net.netfilter.nf_conntrack_max"; "conntrack -S".`,
 

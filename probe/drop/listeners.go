@@ -90,7 +90,7 @@ func blame(c *Case, f *Finding) []listenerDrop {
 	case len(guilty) > 1:
 		f.Message += fmt.Sprintf("; most of it at %s, one of %d listeners", guilty[0].address, len(guilty))
 	case !known:
-		f.Message += "; port unknown: " + whyNoListeners(sockets)
+		f.Message += "; port unknown: " + whyNoListeners(c, sockets)
 		f.Evidence = append(f.Evidence, sockets.Evidence())
 	case slices.ContainsFunc(all, func(l kernel.Listener) bool { return l.Counted }):
 		f.Message += "; port unknown: the socket was closed since"
@@ -101,7 +101,10 @@ func blame(c *Case, f *Finding) []listenerDrop {
 }
 
 // whyNoListeners says why the listeners were not read.
-func whyNoListeners(sockets probe.Fact[[]kernel.Listener]) string {
+func whyNoListeners(c *Case, sockets probe.Fact[[]kernel.Listener]) string {
+	if probe.Inner(c) {
+		return "ss is not asked in another network namespace"
+	}
 	if sockets.State == probe.Unread {
 		return "to ask ss would load the module tcp_diag"
 	}

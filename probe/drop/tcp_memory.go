@@ -11,7 +11,7 @@ var (
 	tcpPressures  = kernel.Netstat.Counter("TcpExt", "TCPMemoryPressures")
 	tcpPressureMs = kernel.Netstat.Counter("TcpExt", "TCPMemoryPressuresChrono")
 	tcpPages      = kernel.Sockstat.Gauge("TCP", "mem")
-	tcpMem        = kernel.SysctlTriple("net.ipv4.tcp_mem")
+	tcpMem        = kernel.Shared(kernel.SysctlTriple("net.ipv4.tcp_mem"))
 )
 
 var _ = add(Rule{

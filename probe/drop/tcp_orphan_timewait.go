@@ -12,7 +12,7 @@ var (
 	timeWaitOverflow = kernel.Netstat.Counter("TcpExt", "TCPTimeWaitOverflow")
 	tcpOrphans       = kernel.Sockstat.Gauge("TCP", "orphan")
 	tcpTimeWaits     = kernel.Sockstat.Gauge("TCP", "tw")
-	maxOrphans       = kernel.Sysctl("net.ipv4.tcp_max_orphans")
+	maxOrphans       = kernel.Shared(kernel.Sysctl("net.ipv4.tcp_max_orphans"))
 	maxTimeWaits     = kernel.Sysctl("net.ipv4.tcp_max_tw_buckets")
 )
 

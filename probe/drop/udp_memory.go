@@ -11,7 +11,7 @@ import (
 var (
 	udpMemErrors = udp("MemErrors")
 	udpPages     = kernel.Sockstat.Gauge("UDP", "mem")
-	udpMem       = kernel.SysctlTriple("net.ipv4.udp_mem")
+	udpMem       = kernel.Shared(kernel.SysctlTriple("net.ipv4.udp_mem"))
 )
 
 // socketMemoryNear is how full the memory of all sockets of a protocol may be.

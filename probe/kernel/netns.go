@@ -8,6 +8,6 @@ import "github.com/fleetdrop/fleetdrop/probe"
 // Source: net/core/sysctl_net_core.c, net_core_table; the others get netns_core_table.
 var MaxBacklog = Sysctl("net.core.netdev_max_backlog")
 
-// OwnNetns says that the login is in a network namespace of its own, such as a
-// container's, and not in the machine's first one.
-func OwnNetns(h probe.Host) bool { return MaxBacklog.State(h) == probe.Absent }
+// OwnNetns says that the host is seen from a network namespace of its own, such as a
+// container's, and not from the machine's first one.
+func OwnNetns(h probe.Host) bool { return probe.Inner(h) || MaxBacklog.State(h) == probe.Absent }

@@ -14,7 +14,7 @@ import (
 //
 // Source: net/ipv6/proc.c, snmp6_seq_show.
 var SNMP6 = &probe.Stats{
-	Read:  probe.Read{File: "/proc/net/snmp6", Pair: true},
+	Read:  probe.Read{File: "/proc/net/snmp6", Pair: true, Netns: probe.EachNetns},
 	Parse: parseSNMP6,
 }
 

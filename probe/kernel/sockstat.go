@@ -10,7 +10,8 @@ import (
 
 // Sockstat is /proc/net/sockstat: rows sockets, TCP, UDP, UDPLITE, RAW and FRAG with gauges
 // such as inuse. The mem of TCP and UDP is in pages and of all network namespaces together;
-// the memory of FRAG, of fragments that wait for the others, is in bytes.
+// the memory of FRAG, of fragments that wait for the others, is in bytes. As most of it is one
+// number for all, it is read of the login's namespace only.
 //
 // Source: net/ipv4/proc.c, sockstat_seq_show.
 var Sockstat = &probe.Stats{

@@ -24,7 +24,10 @@ var (
 
 func tcpListeners(file string) *probe.Section[[]TCPListener] {
 	return &probe.Section[[]TCPListener]{
-		Read:  probe.Read{File: file, While: `^ *[0-9]+: [0-9A-F]+:[0-9A-F]+ [0-9A-F]+:0000 0A `},
+		Read: probe.Read{
+			File: file, While: `^ *[0-9]+: [0-9A-F]+:[0-9A-F]+ [0-9A-F]+:0000 0A `,
+			Netns: probe.EachNetns, Where: "TcpExtListenDrops",
+		},
 		Parse: parseTCP,
 	}
 }

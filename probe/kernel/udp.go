@@ -22,7 +22,7 @@ var (
 
 func udpSockets(file string) *probe.Section[[]UDPSocket] {
 	return &probe.Section[[]UDPSocket]{
-		Read: probe.Read{File: file, Pair: true, Keep: `^ *sl |` + // the titles
+		Read: probe.Read{File: file, Pair: true, Netns: probe.EachNetns, Keep: `^ *sl |` + // the titles
 			` [0-9]*[1-9][0-9]* *$|` + // drops
 			`^ *[0-9]+: [0-9a-f]+:[0-9a-f]+ [0-9a-f]+:[0-9a-f]+ [0-9a-f]+ [0-9a-f]+:[0-9a-f]*[1-9a-f]`}, // rx_queue
 		Parse: parseUDP,

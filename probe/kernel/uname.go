@@ -10,7 +10,7 @@ import (
 //
 // Source: uname(1); /proc/sys/kernel/arch says the same, since 6.1.
 var Arch = &probe.Section[string]{
-	Read:  probe.Read{Command: "uname -m", Cap: 256, Limit: -1},
+	Read:  probe.Read{Command: "uname -m", Cap: 256, Limit: -1, Netns: probe.AnyNetns},
 	Parse: func(text string) (string, error) { return strings.TrimSpace(text), nil },
 }
 
