@@ -13,6 +13,7 @@ import (
 	"github.com/fleetdrop/fleetdrop/inventory"
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/probe/kernel"
 )
 
 // A Host is one host of the inventory and what became of it.
@@ -27,6 +28,9 @@ type Host struct {
 	OS     string   `json:"os,omitempty"`     // "Debian GNU/Linux 12 (bookworm)"
 	Uptime *float64 `json:"uptime_s"`
 	BootID string   `json:"boot_id,omitempty"`
+	// OwnNetns says that the login is in a network namespace of its own, such as a container's,
+	// and not in the machine's first one.
+	OwnNetns bool `json:"own_netns,omitempty"`
 
 	Outcome    Outcome      `json:"outcome"`
 	Error      *Error       `json:"error"`            // of a host that is not Scanned
@@ -62,6 +66,8 @@ type Coverage struct {
 	Checked       int `json:"checked"`
 	NotChecked    int `json:"not_checked"`
 	NotApplicable int `json:"not_applicable"`
+	// Namespaces is nil where they were not looked for.
+	Namespaces *Namespaces `json:"namespaces,omitempty"`
 }
 
 // NotChecked is a rule that a host does not know the answer to.
@@ -92,6 +98,7 @@ type Finding struct {
 	Severity    drop.Severity `json:"severity"`
 	Scope       drop.Scope    `json:"scope"`
 	Subject     string        `json:"subject"` // empty where it is the host
+	Netns       *Netns        `json:"netns,omitempty"`
 	Message     string        `json:"message"`
 	Fingerprint string        `json:"fingerprint"` // of rule, host and subject: the same from scan to scan
 	Loss        *Loss         `json:"loss"`        // nil if nothing was lost
@@ -147,7 +154,8 @@ type Waiver struct {
 // a name.
 func Scanned(h inventory.Host, s *probe.Snapshot, rules []*drop.Rule, verdicts []drop.Verdict) Host {
 	host := identity(h, OutcomeScanned)
-	host.Coverage = &Coverage{}
+	host.Coverage = &Coverage{Namespaces: namespaces(s, rules)}
+	host.OwnNetns = kernel.OwnNetns(s)
 	if up := s.Up(); up > 0 {
 		host.Uptime = seconds(up)
 	}
@@ -221,10 +229,10 @@ func (e Error) clean() *Error {
 func finding(host string, s *probe.Snapshot, r *drop.Rule, f drop.Finding) Finding {
 	found := Finding{
 		Rule: f.Rule, Kind: f.Kind, Severity: f.Severity, Scope: f.Scope,
-		Subject: clean(f.Subject, maxName), Message: clean(f.Message, maxText),
-		Fingerprint: Fingerprint(f.Rule, host, f.Subject),
-		Loss:        loss(f.Loss),
-		Evidence:    make([]Evidence, len(f.Evidence)), Remedy: make([]Step, len(f.Steps)),
+		Subject: clean(f.Where(), maxName), Message: clean(f.Message, maxText),
+		Fingerprint: Fingerprint(f.Rule, host, f.Identity()),
+		Netns:       netns(f.Netns), Loss: loss(f.Loss),
+		Evidence: make([]Evidence, len(f.Evidence)), Remedy: make([]Step, len(f.Steps)),
 	}
 	if r != nil {
 		found.Name, found.Stage = r.Name, r.Stage

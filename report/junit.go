@@ -141,8 +141,12 @@ func coverageSays(h *Host) string {
 	if c == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s checked, %d not checked, %d not applicable; %s\n",
+	said := fmt.Sprintf("%s checked, %d not checked, %d not applicable; %s\n",
 		count(c.Checked, "rule"), c.NotChecked, c.NotApplicable, count(len(h.Findings), "finding"))
+	if words := c.Namespaces.says(); words != "" {
+		said += words + "\n"
+	}
+	return said
 }
 
 func errorSays(h *Host) string {

@@ -238,6 +238,9 @@ func (m *markdown) notChecked() {
 		rows = append(rows, fmt.Sprintf("| %s | %s | %d | %d |", code(s.Section, maxHostName*2), md(stateSays(s.Section, s.State)), len(s.hosts), len(s.rules)))
 	}
 	m.table("Not checked", "| could not be read | because | hosts | rules |", rows)
+	for _, words := range m.netns.says() {
+		m.part("\nNot checked: " + md(words) + "\n")
+	}
 }
 
 // describe folds the worst hosts out: evidence and remedy.

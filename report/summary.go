@@ -21,6 +21,7 @@ type summary struct {
 	failed  []*errorSum
 	partial []*errorSum
 	missing []*missingSum // that which the most hosts lack first
+	netns   netnsSum
 }
 
 // A stageSum is what happens at one stretch of a packet's way.
@@ -179,6 +180,9 @@ func (s *summary) addMissing(r *Report) {
 	sums := map[Missing]*missingSum{}
 	for i := range r.Hosts {
 		h := &r.Hosts[i]
+		if h.Coverage != nil {
+			s.netns.add(h.Coverage.Namespaces)
+		}
 		for _, n := range h.NotChecked {
 			for _, m := range n.Missing {
 				m.Section = general(m.Section)

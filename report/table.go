@@ -431,7 +431,8 @@ func (p *page) names(all []string) string {
 
 // notChecked says once what could not be read, and what is not known for it.
 func (p *page) notChecked() {
-	if len(p.missing) == 0 {
+	others := p.netns.says()
+	if len(p.missing) == 0 && len(others) == 0 {
 		return
 	}
 	p.title("NOT CHECKED")
@@ -461,7 +462,12 @@ func (p *page) notChecked() {
 			rows[i] = slices.Delete(rows[i], 2, 3)
 		}
 	}
-	p.table(columns, rows, 2, nil)
+	if len(rows) > 0 {
+		p.table(columns, rows, 2, nil)
+	}
+	for _, words := range others {
+		p.fill("    ", "  "+words)
+	}
 	if more := len(p.missing) - len(rows); more > 0 {
 		p.fill("    ", "  "+p.paint(faint, fmt.Sprintf("and %d more (-v)", more)))
 	}
@@ -537,8 +543,14 @@ func (p *page) host(h *Host) {
 	if h.Uptime != nil {
 		facts = append(facts, "up "+span(*h.Uptime))
 	}
+	if h.OwnNetns {
+		facts = append(facts, "in a network namespace of its own")
+	}
 	if c := h.Coverage; c != nil {
 		facts = append(facts, fmt.Sprintf("%s checked, %d not", count(c.Checked, "rule"), c.NotChecked))
+		if words := c.Namespaces.says(); words != "" {
+			facts = append(facts, words)
+		}
 	}
 	p.fill("  ", about+"  "+p.paint(faint, strings.Join(facts, ", ")))
 	notes := 0
