@@ -128,7 +128,9 @@ type Evidence struct {
 	State   string `json:"state"`
 	Before  any    `json:"before"` // a number, a text or nil, as Value is
 	Value   any    `json:"value"`
-	Line    string `json:"line,omitempty"` // the raw text of the last sample; not where an earlier fact of the finding has it
+	// Unverified: what the number counts is known from its name alone, for its driver is not known.
+	Unverified bool   `json:"unverified,omitempty"`
+	Line       string `json:"line,omitempty"` // the raw text of the last sample; not where an earlier fact of the finding has it
 }
 
 // A Step is one thing to do about a finding.
@@ -240,7 +242,7 @@ func finding(host string, s *probe.Snapshot, r *drop.Rule, f drop.Finding) Findi
 	for i, e := range f.Evidence {
 		found.Evidence[i] = Evidence{
 			Section: clean(instance(e.Source), maxName), Row: clean(e.Row, maxName), Field: clean(e.Field, maxName),
-			State: e.State.String(), Before: value(e.Before), Value: value(e.Value),
+			State: e.State.String(), Before: value(e.Before), Value: value(e.Value), Unverified: e.Unverified,
 		}
 		line := rawLine(s, e)
 		if !slices.ContainsFunc(found.Evidence[:i], func(e Evidence) bool { return e.Line == line }) {

@@ -630,8 +630,12 @@ func quote(e Evidence) string {
 		return e.State
 	case e.Value == nil:
 		return ""
+	case e.Before != nil && e.Unverified:
+		return fmt.Sprintf("%v -> %v (unverified)", e.Before, e.Value)
 	case e.Before != nil:
 		return fmt.Sprintf("%v -> %v", e.Before, e.Value)
+	case e.Unverified:
+		return fmt.Sprintf("%v (unverified)", e.Value)
 	}
 	return strings.TrimSpace(fmt.Sprint(e.Value))
 }

@@ -64,26 +64,55 @@ func (a adapter) of(c *Case, sysfs, procfs probe.Column) probe.Fact[probe.Counte
 
 // A counted is a loss as one counter has it, or as one counter of each queue has it together.
 type counted struct {
-	name  string // "rx_missed_errors", "rx_queue_*_drops"
-	n     probe.Counter
-	facts []probe.Fact[probe.Counter]
+	name    string // "rx_missed_errors", "rx_queue_*_drops"
+	n       probe.Counter
+	facts   []probe.Fact[probe.Counter]
+	meaning kernel.Meaning // of a driver's counter
 }
 
 func one(f probe.Fact[probe.Counter]) counted {
 	n, _ := f.Get()
-	return counted{f.Source.Field, n, []probe.Fact[probe.Counter]{f}}
+	return counted{name: f.Source.Field, n: n, facts: []probe.Fact[probe.Counter]{f}}
+}
+
+// title is the name as a message has it.
+func (n counted) title() string {
+	if n.meaning.Unverified {
+		return n.name + " (unverified)"
+	}
+	return n.name
+}
+
+// quote returns at most ten of the facts as evidence: an adapter may have 128 queues.
+func (n counted) quote() []probe.Evidence {
+	quoted := make([]probe.Evidence, 0, min(len(n.facts), 10))
+	for _, f := range n.facts[:cap(quoted)] {
+		e := f.Evidence()
+		e.Unverified = n.meaning.Unverified
+		quoted = append(quoted, e)
+	}
+	return quoted
+}
+
+// severity is Medium for what is known from a name alone, and else what the rule says.
+func (n counted) severity() Severity {
+	if n.meaning.Unverified {
+		return Medium
+	}
+	return Info // grade makes of it what the rule says
 }
 
 // driverCounts returns the counters of ethtool -S that are wanted of an adapter, those of
 // its queues added up, and whether they could be read. Those that never counted are not in it.
-func (a adapter) driverCounts(c *Case, wanted func(driver, name string) bool) ([]counted, bool) {
+func (a adapter) driverCounts(c *Case, wanted func(kernel.Meaning) bool) ([]counted, bool) {
 	facts, known := driverStats.Row(c, a.name, func(field string, total uint64) bool {
-		return total > 0 && wanted(a.driver, field)
+		return total > 0 && wanted(kernel.Means(a.driver, field))
 	})
 	all := make([]counted, 0, len(facts))
 	for _, f := range facts {
 		this := one(f)
 		this.name = anyQueue(f.Source.Field)
+		this.meaning = kernel.Means(a.driver, f.Source.Field)
 		i := slices.IndexFunc(all, func(other counted) bool { return other.name == this.name })
 		if i < 0 {
 			all = append(all, this)
@@ -95,9 +124,9 @@ func (a adapter) driverCounts(c *Case, wanted func(driver, name string) bool) ([
 	return all, known
 }
 
-// ofClass wants the counters of one class.
-func ofClass(class kernel.Class) func(driver, name string) bool {
-	return func(driver, name string) bool { return kernel.Classify(driver, name) == class }
+// ofClass wants the counters of some classes.
+func ofClass(classes ...kernel.Class) func(kernel.Meaning) bool {
+	return func(m kernel.Meaning) bool { return slices.Contains(classes, m.Class) }
 }
 
 // anyQueue writes a star for the numbers in a name: "rx_queue_3_drops" is "rx_queue_*_drops".

@@ -216,17 +216,18 @@ func checkReceiveErrors(c *Case) (found []Finding) {
 		}
 		f := Finding{
 			Kind:     kind,
+			Severity: broken.severity(),
 			Subject:  a.name,
-			Message:  fmt.Sprintf("frames came broken: %s is %v", broken.name, broken.n),
+			Message:  fmt.Sprintf("frames came broken: %s is %v", broken.title(), broken.n),
 			Loss:     loss,
-			Evidence: append(quote(broken.facts), probe.Because(errors, received)...),
+			Evidence: append(broken.quote(), probe.Because(errors, received)...),
 			Steps: []Step{{
 				Text: "change the cable or the transceiver, then the port of the switch; its own counters say which direction is bad",
 			}},
 			Claims: []Claim{{errors.Source, broken.n}},
 		}
 		if strings.Contains(broken.name, "len") || strings.Contains(broken.name, "long") || strings.Contains(broken.name, "size") {
-			f.Message = fmt.Sprintf("frames came too long or too short: %s is %v", broken.name, broken.n)
+			f.Message = fmt.Sprintf("frames came too long or too short: %s is %v", broken.title(), broken.n)
 			f.Steps = []Step{{
 				Text: "find the neighbour that sends longer frames: the MTU must be the same on all hosts of this network, and on the switch",
 			}}
@@ -240,17 +241,6 @@ func checkReceiveErrors(c *Case) (found []Finding) {
 		found = append(found, f)
 	}
 	return found
-}
-
-// quote returns at most ten of the facts as evidence: an adapter may have 128 queues.
-func quote(facts []probe.Fact[probe.Counter]) (quoted []probe.Evidence) {
-	for i, f := range facts {
-		if i == 10 {
-			break
-		}
-		quoted = append(quoted, f.Evidence())
-	}
-	return quoted
 }
 
 // linkMode is "100 Mbit/s, half duplex", of what is known of it.

@@ -152,7 +152,7 @@ func checkUnhandled(c *Case) (found []Finding) {
 	for _, a := range adapters(c) {
 		dropped := a.of(c, linkDropped, devDrop)
 		n, _ := dropped.Get()
-		own, known := a.driverCounts(c, kernel.InDropped)
+		own, known := a.driverCounts(c, inDropped)
 		for _, counted := range own {
 			n = n.Minus(counted.n)
 		}
@@ -183,6 +183,9 @@ func checkUnhandled(c *Case) (found []Finding) {
 	}
 	return found
 }
+
+// inDropped wants the counters that the driver adds to rx_dropped.
+func inDropped(m kernel.Meaning) bool { return m.In == "rx_dropped" }
 
 // missingPackets returns how many packets came in, by all interfaces, that neither IPv4 nor
 // IPv6 counted in the window, and the counters that say so. Merged packets (GRO) make it

@@ -28,7 +28,8 @@ rx_missed_errors counts it with most drivers; /proc/net/dev adds it to "drop". O
 use rx_fifo_errors. Some count it only under a name of their own, and ip, ifconfig and
 /proc/net/dev show nothing: "pkts rx OOB" of vmxnet3, rx_discards_phy of mlx5, rx_no_dma_resources
 of ixgbe. The counters overlap, so the largest is taken and they are not added up: the loss is what it
-says or more. The share is of these packets and those received.
+says or more. Of a driver that fleetdrop does not know, the names of its counters say what they may count: such a
+one is unverified, and makes medium at most. The share is of these packets and those received.
 
 By hand: "ip -s -s link show dev eth0", where missed stands apart; "ethtool -S eth0"; "ethtool -g eth0".`,
 
@@ -112,6 +113,55 @@ rx_packets 100000
 		Outcome: Found,
 		Want:    []string{"high dropping: eth0: its ring buffer was full: rx_missed_errors is 500 since boot, 500 of them in 10.0 s (of unknown size (unread))"},
 	}, {
+		Name: "a driver of which nothing is known: the name of its counter says so",
+		Capture: `
+-- first /sys/class/net/eth0/statistics/ --
+rx_missed_errors 0
+rx_packets 1000
+-- first ethtool -S eth0 --
+     rx_queue_0_no_buffer_drops: 0
+     rx_queue_1_no_buffer_drops: 0
+-- /sys/class/net/*/device/uevent --
+eth0 DRIVER=newnic
+-- /sys/class/net/eth0/statistics/ --
+rx_missed_errors 0
+rx_packets 100000
+-- ethtool -S eth0 --
+     rx_queue_0_no_buffer_drops: 4000
+     rx_queue_1_no_buffer_drops: 3000
+`,
+		Outcome: Found,
+		Want:    []string{"medium dropping: eth0: its ring buffer was full: rx_queue_*_no_buffer_drops (unverified) is 7000 since boot, 7000 of them in 10.0 s (of unknown size (unread))"},
+	}, {
+		Name: "two ports of a card that counts for both of them, and once only",
+		Capture: `
+-- first /sys/class/net/eth0/statistics/ --
+rx_missed_errors 0
+rx_packets 1000
+-- first /sys/class/net/eth1/statistics/ --
+rx_missed_errors 0
+rx_packets 1000
+-- first ethtool -S eth0 --
+     rx_drops_no_pbuf: 5
+-- first ethtool -S eth1 --
+     rx_drops_no_pbuf: 5
+-- /sys/class/net/*/device/uevent --
+eth0 DRIVER=be2net
+eth1 DRIVER=be2net
+-- /sys/class/net/eth0/statistics/ --
+rx_missed_errors 0
+rx_packets 100000
+-- /sys/class/net/eth1/statistics/ --
+rx_missed_errors 0
+rx_packets 100000
+-- ethtool -S eth0 --
+     rx_drops_no_pbuf: 905
+-- ethtool -S eth1 --
+     rx_drops_no_pbuf: 905
+`,
+		Outcome: Found,
+		Want:    []string{"high dropping: eth0: its ring buffer was full: rx_drops_no_pbuf is 905 since boot, 900 of them in 10.0 s (of unknown size (unread))"},
+	}, {
 		Name: "sysfs is not mounted",
 		Capture: `
 -- absent /sys/class/net/*/statistics/ --
@@ -147,8 +197,15 @@ rx_packets 100000
 })
 
 func checkRing(c *Case) (found []Finding) {
+	cards := map[string]probe.Counter{} // by driver: what one of their interfaces said of the whole card
 	for _, a := range adapters(c) {
 		full := a.ringLoss(c)
+		if full.meaning.Level == kernel.CardLevel {
+			if said, ok := cards[a.driver]; ok && said.Total == full.n.Total {
+				continue
+			}
+			cards[a.driver] = full.n
+		}
 		received := a.of(c, linkPackets, devPackets)
 		arrived, known := received.Get()
 		if known {
@@ -161,16 +218,15 @@ func checkRing(c *Case) (found []Finding) {
 		size := kernel.Ring.Of(c, a.name)
 		f := Finding{
 			Kind:     kind,
+			Severity: full.severity(),
 			Subject:  a.name,
-			Message:  fmt.Sprintf("its ring buffer was full: %s is %v (%s)", full.name, full.n, ringSize(size)),
+			Message:  fmt.Sprintf("its ring buffer was full: %s is %v (%s)", full.title(), full.n, ringSize(size)),
 			Loss:     loss,
-			Evidence: slices.Concat(quote(full.facts), probe.Because(received), ringEvidence(size)),
+			Evidence: slices.Concat(full.quote(), probe.Because(received), ringEvidence(size)),
 			// /proc/net/dev has what the ring lost in the same column as what the kernel dropped.
 			Claims: []Claim{{devDrop.Row(a.name).Source(), full.n}},
 		}
-		dropped, _ := a.driverCounts(c, func(driver, name string) bool {
-			return kernel.InDropped(driver, name) && kernel.Classify(driver, name) == kernel.RingLoss
-		})
+		dropped, _ := a.driverCounts(c, func(m kernel.Meaning) bool { return m.Class == kernel.RingLoss && inDropped(m) })
 		for _, d := range dropped {
 			f.Claims = append(f.Claims, Claim{linkDropped.Row(a.name).Source(), d.n})
 		}

@@ -148,7 +148,7 @@ func checkRingSize(c *Case) (found []Finding) {
 		}
 		f := Finding{
 			Subject:  a.name,
-			Evidence: append(ringEvidence(size), quote(full.facts)...),
+			Evidence: append(ringEvidence(size), full.quote()...),
 			Steps:    []Step{step},
 		}
 		arrived, _ := a.of(c, linkPackets, devPackets).Get()

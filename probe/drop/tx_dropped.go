@@ -142,7 +142,7 @@ func checkSendDropped(c *Case) (found []Finding) {
 		}
 		own, _ := a.driverCounts(c, ofClass(kernel.SendLoss))
 		for _, counted := range own {
-			f.Evidence = append(f.Evidence, quote(counted.facts)...)
+			f.Evidence = append(f.Evidence, counted.quote()...)
 		}
 		found = append(found, f)
 	}

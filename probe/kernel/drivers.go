@@ -1,63 +1,110 @@
 package kernel
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A Class says what a counter of ethtool -S counts. The zero Class is no loss, or nothing
-// that is known to be one: packets, bytes, wake-ups, filters, checksums of the layers above.
+// that is known to be one: packets, bytes, wake-ups.
 type Class uint8
 
 // The classes.
 const (
-	RingLoss Class = iota + 1 // packets that found no descriptor, or no room in the adapter, for the host was too slow
-	WireLoss                  // frames that came broken, or longer or shorter than they may be
-	SendLoss                  // packets that the driver or the adapter threw away on their way out
+	RingLoss      Class = iota + 1 // packets that found no descriptor, or no room in the adapter, for the host was too slow
+	WireLoss                       // frames that came broken, or longer or shorter than they may be
+	SendLoss                       // packets that the driver or the adapter threw away on their way out
+	SendFault                      // packets that failed while they were sent
+	SendHang                       // times that a queue stood still until the driver began anew; what was in its ring was lost
+	AllowanceLoss                  // packets above what the cloud, or the host of a virtual machine, allows this one
+	PauseSent                      // pause frames that asked the other end to wait
+	PauseReceived                  // pause frames that made this end wait
+	AllocLoss                      // packets that were thrown away for want of memory
+	AllocFailure                   // times that there was no memory for a buffer; it is tried again, and costs a packet only if the ring runs dry
+	LinkFault                      // times that the link went down, or the other end told of a fault
+	LookAlike                      // no loss, though its name may say so: filters, checksums, XDP, frames that only waited
 )
 
-// A driverCounters is what is known of one driver. In a name, * stands for digits.
-type driverCounters struct {
-	ring, wire, send []string
-	dropped          []string // those that the driver adds to rx_dropped too; they may be in ring as well
+var classNames = [...]string{
+	"not known", "ring overflow", "frame error", "dropped on its way out", "send error", "queue stood still", "allowance exceeded",
+	"pause frame sent", "pause frame received", "dropped for want of memory", "no memory for a buffer", "link fault", "no loss",
 }
 
-// Classify says what a driver's counter counts. A driver that is not known is judged by
-// words that most of them use.
-func Classify(driver, name string) Class {
-	d, known := drivers[driver]
-	switch {
-	case !known:
-		return classifyByWords(name)
-	case anyName(d.ring, name):
-		return RingLoss
-	case anyName(d.wire, name):
-		return WireLoss
-	case anyName(d.send, name):
-		return SendLoss
-	}
-	return 0
+func (c Class) String() string { return classNames[c] }
+
+// A Level says of what a counter is. Counters of two levels may count the same packet, and so
+// may two of one level, so they are never added up; those of all queues, or all priorities, are.
+type Level uint8
+
+// The levels, from the smallest.
+const (
+	QueueLevel     Level = iota + 1 // a queue of the interface
+	PriorityLevel                   // a priority, or class of service, of the port
+	InterfaceLevel                  // the interface: the part of the port that is this function's
+	PortLevel                       // the port, with what its other functions, such as those of virtual machines, received
+	CardLevel                       // the whole card: each of its interfaces shows the same number
+)
+
+var levelNames = [...]string{"", "queue", "priority", "interface", "port", "card"}
+
+func (l Level) String() string { return levelNames[l] }
+
+// A KnownDriver is what is known of the counters of one driver.
+type KnownDriver struct {
+	Names    []string // as /sys/class/net/*/device/uevent has them; the first is what people call it
+	Note     string   // what /proc/net/dev hides or mixes up, if it does
+	Counters []DriverCounters
 }
 
-// InDropped says that the driver adds the counter to rx_dropped of its interface.
-func InDropped(driver, name string) bool {
-	d, known := drivers[driver]
+// DriverCounters are names of one class and level, and where that was read.
+type DriverCounters struct {
+	Class  Class
+	Level  Level
+	In     string   // the counter of the interface that the driver adds them to: "rx_dropped"; "" if to none, or if that is not known
+	Names  []string // as ethtool -S prints them; * stands for digits
+	Source string   // a file of the kernel below drivers/net and a name in it, or else a page of the web
+}
+
+// A Meaning is what a counter of a driver counts.
+type Meaning struct {
+	Class
+	Level      Level
+	In         string
+	Source     string // empty where Unverified
+	Unverified bool   // nothing is known of the driver: its class comes from the words in its name
+}
+
+// Means says what a driver's counter counts. A driver that is not known is judged by words
+// that most of them use.
+func Means(driver, name string) Meaning {
+	d, known := driverNamed(driver)
 	if !known {
-		return classifyByWords(name) == RingLoss
+		return byWords(name)
 	}
-	return anyName(d.dropped, name)
+	for _, c := range d.Counters {
+		if slices.ContainsFunc(c.Names, func(pattern string) bool { return likeName(pattern, name) }) {
+			return Meaning{Class: c.Class, Level: c.Level, In: c.In, Source: c.Source}
+		}
+	}
+	return Meaning{}
 }
 
 // CountsDropped says that the driver adds counters of its own to rx_dropped, as far as is known.
 func CountsDropped(driver string) bool {
-	d, known := drivers[driver]
-	return !known || len(d.dropped) > 0
+	d, known := driverNamed(driver)
+	return !known || slices.ContainsFunc(d.Counters, func(c DriverCounters) bool { return c.In == "rx_dropped" })
 }
 
-func anyName(patterns []string, name string) bool {
-	for _, p := range patterns {
-		if likeName(p, name) {
-			return true
+// Drivers returns what is known of the counters of drivers, in the order of their names.
+func Drivers() []KnownDriver { return slices.Clone(drivers) }
+
+func driverNamed(name string) (*KnownDriver, bool) {
+	for i := range drivers {
+		if slices.Contains(drivers[i].Names, name) {
+			return &drivers[i], true
 		}
 	}
-	return false
+	return nil, false
 }
 
 // likeName matches a name with a pattern in which * stands for digits.
@@ -76,36 +123,63 @@ func likeName(pattern, name string) bool {
 	}
 }
 
-// The words of drivers that are not known. A name that holds one of the second list is no
-// loss, whatever else it holds.
+// The words of drivers that are not known, in the order in which they are looked for. Each is
+// a part of a name in lower case.
 var (
+	harmlessWords = []string{
+		"xdp", "fdir", "steer", "filter", "csum", "checksum", "chksum", "macsec", "veb.", "tstamp", "timestamp", "ptp", "cache", "smbus",
+		"bmc", "if_down", "red_drop", "mf_tag", "mftag", "mapping", "ttl0", "tls", "hlb", "ipsec", "unknown_protocol", "bytes", "octets",
+		"corrected", "adminq", "resume", "wake",
+	}
+	allowanceWords = []string{"allowance_exceeded", "ratelimit"}
+	pauseWords     = []string{"pause", "xoff", "pfc"}
+	noPauseWords   = []string{"duration", "transition", "time", "xon", "storm"}
+	allocWords     = []string{"alloc_fail", "alloc_err", "alloc_rx_buff_failed", "no_memory", "nomem", "skb_fail", "refill_err"}
+	wireWords      = []string{
+		"crc", "fcs", "symbol", "align", "jabber", "runt", "fragment", "undersize", "oversize", "length_err", "illegal",
+		"local_fault", "remote_fault", "uncorrect",
+	}
 	ringWords = []string{
 		"missed", "no_buf", "no_dma", "nodesc", "no_erx", "no_pbuf", "no_frags", "out_of_buffer", "oob", "overflow",
 		"overrun", "fifo_err", "discard", "drop",
 	}
-	harmlessWords = []string{
-		"xdp", "fdir", "steer", "filter", "csum", "checksum", "macsec", "veb.", "tstamp", "cache", "smbus", "bmc",
-		"if_down", "red_drop", "mf_tag", "mftag", "mapping", "ttl0", "tls", "hlb",
-	}
-	wireWords = []string{
-		"crc", "fcs", "symbol", "align", "jabber", "runt", "fragment", "undersize", "oversize", "length_err", "illegal",
-		"local_fault", "remote_fault", "uncorrect",
-	}
 )
 
-func classifyByWords(name string) Class {
+// byWords judges a name of a driver of which nothing is known. What may be one of two is the
+// one that costs less.
+func byWords(name string) Meaning {
 	name = strings.ToLower(name)
+	sent := strings.HasPrefix(name, "tx") || strings.Contains(name, "_tx") || strings.Contains(name, " tx")
+	m := Meaning{Level: InterfaceLevel, Unverified: true}
 	switch {
 	case anyWord(harmlessWords, name):
-		return 0
+		m.Class = LookAlike
+	case anyWord(allowanceWords, name):
+		m.Class = AllowanceLoss
+	case anyWord(pauseWords, name) && anyWord(noPauseWords, name):
+		m.Class = LookAlike
+	case anyWord(pauseWords, name) && sent:
+		m.Class = PauseSent
+	case anyWord(pauseWords, name):
+		m.Class = PauseReceived
+	case anyWord(allocWords, name):
+		m.Class = AllocFailure
+	case sent && (strings.Contains(name, "timeout") || anyWord(ringWords, name)):
+		m.Class = SendLoss
+		if strings.Contains(name, "timeout") {
+			m.Class = SendHang
+		}
 	case anyWord(wireWords, name):
-		return WireLoss
-	case !anyWord(ringWords, name):
-		return 0
-	case strings.HasPrefix(name, "tx") || strings.Contains(name, "_tx_") || strings.Contains(name, "pkts tx"):
-		return SendLoss
+		m.Class = WireLoss
+		if sent {
+			m.Class = SendFault
+		}
+	case anyWord(ringWords, name):
+		m.Class, m.In = RingLoss, "rx_dropped"
+	default:
+		return Meaning{Unverified: true}
 	}
-	return RingLoss
+	return m
 }
 
 func anyWord(words []string, name string) bool {
@@ -115,226 +189,4 @@ func anyWord(words []string, name string) bool {
 		}
 	}
 	return false
-}
-
-// drivers says of each driver which of its names are losses. All are read from the kernel's
-// source, 6.12 and 6.1 where they differ; the file stands beside each. What is not here is no
-// loss, or not one of these three classes: rx_no_buffer_count of e1000e and later adapters
-// counts frames that waited, fdir_miss is a filter, rx_csum_offload_errors is a checksum of
-// the layers above, rx_steer_missed_packets was not for this host.
-var drivers = map[string]driverCounters{
-	// drivers/net/ethernet/intel/ixgbe/ixgbe_ethtool.c. rx_dropped is always 0.
-	"ixgbe": {
-		ring: []string{"rx_missed_errors", "rx_no_dma_resources", "rx_over_errors", "rx_fifo_errors"},
-		wire: []string{"rx_crc_errors", "rx_frame_errors", "rx_length_errors", "rx_long_length_errors", "rx_short_length_errors"},
-		send: []string{"tx_aborted_errors", "tx_carrier_errors", "tx_fifo_errors"},
-	},
-	// drivers/net/ethernet/intel/igb/igb_ethtool.c. rx_fifo_errors holds the other two.
-	"igb": {
-		ring: []string{"rx_missed_errors", "rx_queue_*_drops", "rx_fifo_errors"},
-		wire: []string{"rx_crc_errors", "rx_align_errors", "rx_frame_errors", "rx_length_errors", "rx_long_length_errors", "rx_short_length_errors"},
-		send: []string{"tx_dropped", "tx_aborted_errors", "tx_carrier_errors"},
-	},
-	"igc": {
-		ring: []string{"rx_missed_errors", "rx_queue_*_drops", "rx_fifo_errors"},
-		wire: []string{"rx_crc_errors", "rx_align_errors", "rx_frame_errors", "rx_length_errors", "rx_long_length_errors", "rx_short_length_errors"},
-		send: []string{"tx_dropped", "tx_aborted_errors", "tx_carrier_errors"},
-	},
-	// drivers/net/ethernet/intel/e1000e/ethtool.c, and e1000/e1000_ethtool.c.
-	"e1000e": {
-		ring: []string{"rx_missed_errors", "rx_over_errors", "rx_fifo_errors"},
-		wire: []string{"rx_crc_errors", "rx_frame_errors", "rx_align_errors", "rx_length_errors", "rx_long_length_errors", "rx_short_length_errors"},
-		send: []string{"tx_dropped", "tx_aborted_errors", "tx_carrier_errors"},
-	},
-	"e1000": {
-		ring: []string{"rx_missed_errors", "rx_over_errors", "rx_fifo_errors"},
-		wire: []string{"rx_crc_errors", "rx_frame_errors", "rx_align_errors", "rx_length_errors", "rx_long_length_errors", "rx_short_length_errors"},
-		send: []string{"tx_dropped", "tx_aborted_errors", "tx_carrier_errors"},
-	},
-	// drivers/net/ethernet/intel/i40e/i40e_ethtool.c. veb.* is the switch inside the adapter.
-	"i40e": {
-		ring: []string{"port.rx_discards", "rx_missed_errors", "rx_dropped"},
-		wire: []string{
-			"port.rx_crc_errors", "port.illegal_bytes", "port.rx_length_errors", "port.rx_undersize", "port.rx_fragments",
-			"port.rx_oversize", "port.rx_jabber",
-		},
-		send:    []string{"port.tx_errors", "port.tx_dropped_link_down", "tx_dropped", "tx_errors"},
-		dropped: []string{"rx_dropped"},
-	},
-	// drivers/net/ethernet/intel/iavf/iavf_ethtool.c
-	"iavf": {ring: []string{"rx_discards"}, send: []string{"tx_discards", "tx_errors"}, dropped: []string{"rx_discards"}},
-	// drivers/net/ethernet/intel/ice/ice_ethtool.c. .nic is the port, the others are this interface's share.
-	"ice": {
-		ring: []string{"rx_dropped", "rx_dropped.nic"},
-		wire: []string{
-			"rx_crc_errors.nic", "illegal_bytes.nic", "rx_undersize.nic", "rx_fragments.nic", "rx_oversize.nic", "rx_jabber.nic",
-			"rx_length_errors.nic",
-		},
-		send:    []string{"tx_errors", "tx_errors.nic", "tx_dropped_link_down.nic"},
-		dropped: []string{"rx_dropped"},
-	},
-	// drivers/net/ethernet/mellanox/mlx5/core/en_stats.c and the kernel's
-	// Documentation/networking/device_drivers/ethernet/mellanox/mlx5/counters.rst
-	"mlx5_core": {
-		ring: []string{
-			"rx_out_of_buffer", "rx_discards_phy", "rx_prio*_discards", "rx_prio*_buf_discard", "rx_prio*_cong_discard",
-			"dev_internal_queue_oob", "dev_out_of_buffer", "rx_wqe_err",
-		},
-		wire: []string{
-			"rx_crc_errors_phy", "rx_symbol_err_phy", "rx_pcs_symbol_err_phy", "rx_in_range_len_errors_phy",
-			"rx_out_of_range_len_phy", "rx_oversize_pkts_phy", "rx_undersize_pkts_phy", "rx_fragments_phy", "rx_jabbers_phy",
-			"rx_oversize_pkts_buffer", "rx_oversize_pkts_sw_drop",
-		},
-		send: []string{"tx_discards_phy", "tx_errors_phy", "tx*_dropped", "tx_queue_dropped", "tx_cqe_err"},
-	},
-	// drivers/net/ethernet/mellanox/mlx4/en_ethtool.c, en_port.c
-	"mlx4_core": mlx4,
-	"mlx4_en":   mlx4,
-	// drivers/net/ethernet/broadcom/bnxt/bnxt_ethtool.c
-	"bnxt_en": {
-		ring: []string{"[*]: rx_discards", "rx_total_ring_discards", "rx_discard_packets_cos*", "rx_stat_discard"},
-		wire: []string{
-			"rx_fcs_err_frames", "rx_align_err_frames", "rx_jbr_frames", "rx_ovrsz_frames", "rx_mtu_err_frames", "rx_runt_frames",
-			"rx_undrsz_frames", "rx_pcs_symbol_err", "rx_fec_uncorrectable_blocks",
-		},
-		send:    []string{"tx_stat_discard", "tx_total_ring_discards", "tx_err", "tx_fifo_underruns", "tx_fcs_err_frames"},
-		dropped: []string{"rx_total_oom_discards", "rx_total_netpoll_discards"},
-	},
-	// drivers/net/ethernet/broadcom/bnx2x/bnx2x_ethtool.c, bnx2x_stats.c
-	"bnx2x": {
-		ring: []string{"rx_brb_discard", "rx_brb_truncate", "rx_discards", "[*]: rx_discards"},
-		wire: []string{
-			"rx_crc_errors", "rx_align_errors", "rx_fragments", "rx_jabbers", "rx_undersize_packets", "rx_oversize_packets",
-		},
-		send: []string{"tx_mac_errors", "tx_carrier_errors"},
-	},
-	// drivers/net/ethernet/broadcom/bnx2.c
-	"bnx2": {
-		ring: []string{"rx_discards", "rx_ftq_discards", "rx_fw_discards"},
-		wire: []string{
-			"rx_crc_errors", "rx_align_errors", "rx_jabbers", "rx_oversize_packets", "rx_undersize_packets", "rx_fragments",
-		},
-		send: []string{"tx_carrier_errors", "tx_mac_errors"},
-	},
-	// drivers/net/ethernet/broadcom/tg3.c
-	"tg3": {
-		ring: []string{"rx_discards", "rxbds_empty"},
-		wire: []string{
-			"rx_fcs_errors", "rx_align_errors", "rx_frame_too_long_errors", "rx_jabbers", "rx_undersize_packets",
-			"rx_in_length_errors", "rx_out_length_errors", "rx_fragments",
-		},
-		send: []string{"tx_discards", "tx_errors", "tx_mac_errors", "tx_carrier_sense_errors", "tx_late_collisions"},
-	},
-	// drivers/net/ethernet/amazon/ena/ena_ethtool.c; rx_overruns and rx_drops in Amazon's own driver
-	"ena": {
-		ring:    []string{"rx_overruns", "rx_drops", "queue_*_rx_empty_rx_ring"},
-		send:    []string{"tx_drops", "queue_*_tx_missed_tx"},
-		dropped: []string{"rx_drops", "queue_*_rx_xdp_drop", "queue_*_rx_xdp_aborted"},
-	},
-	// drivers/net/virtio_net.c: rx_queue_N_drops in 6.1, rxN_drops in 6.12; both hold xdp_drops.
-	"virtio_net": {
-		ring:    []string{"rx*_hw_drop_overruns", "rx_queue_*_hw_drop_overruns"},
-		send:    []string{"tx*_hw_drops", "tx_queue_*_hw_drops"},
-		dropped: []string{"rx_queue_*_drops", "rx*_drops"},
-	},
-	// drivers/net/vmxnet3/vmxnet3_ethtool.c. "pkts rx OOB" is in no other counter of the interface.
-	"vmxnet3": {
-		ring: []string{"Rx Queue#: */pkts rx OOB"},
-		wire: []string{"Rx Queue#: */drv dropped rx total/fcs", "Rx Queue#: */pkts rx err"},
-		send: []string{
-			"Tx Queue#: */pkts tx discard", "Tx Queue#: */pkts tx err", "Tx Queue#: */drv dropped tx total",
-		},
-		dropped: []string{"Rx Queue#: */drv dropped rx total"},
-	},
-	// drivers/net/ethernet/google/gve/gve_ethtool.c
-	"gve": {
-		ring: []string{"rx_no_buffers_posted[*]", "rx_queue_drop_cnt[*]"},
-		wire: []string{"rx_drops_packet_over_mru[*]"},
-		send: []string{"tx_dropped"},
-		dropped: []string{
-			"rx_dropped", "rx_dropped_pkt[*]", "rx_queue_drop_cnt[*]", "rx_drops_packet_over_mru[*]",
-			"rx_drops_invalid_checksum[*]", "rx_no_buffers_posted[*]",
-		},
-	},
-	// drivers/net/hyperv/netvsc_drv.c
-	"hv_netvsc": {
-		ring: []string{"rx_no_memory", "rx_comp_busy"},
-		send: []string{"tx_no_space", "tx_no_memory", "tx_too_big", "vf_tx_dropped"},
-	},
-	// drivers/net/ethernet/qlogic/qede/qede_ethtool.c
-	"qede": {
-		ring: []string{"no_buff_discards", "brb_discards", "brb_truncates"},
-		wire: []string{
-			"rx_crc_errors", "rx_align_errors", "rx_carrier_errors", "rx_oversize_packets", "rx_jabbers", "rx_undersize_packets",
-			"rx_fragments",
-		},
-		send: []string{"tx_err_drop_pkts", "tx_mem_alloc_err"},
-	},
-	// drivers/net/ethernet/sfc/ef10.c
-	"sfc": {
-		ring: []string{
-			"port_rx_nodesc_drops", "rx_nodesc_trunc", "port_rx_overflow", "rx_overflow", "port_rx_pm_discard_bb_overflow",
-			"port_rx_pm_discard_vfifo_full", "port_rx_pm_trunc_bb_overflow", "port_rx_pm_trunc_vfifo_full",
-			"port_rx_dp_di_dropped_packets",
-		},
-		wire: []string{
-			"port_rx_bad", "port_rx_align_error", "port_rx_length_error", "port_rx_bad_gtjumbo", "fec_uncorrected_errors",
-			"rx_eth_crc_err",
-		},
-		send:    []string{"tx_bad", "tx_overflow"},
-		dropped: []string{"port_rx_nodesc_drops", "rx_nodesc_trunc", "rx_noskb_drops"},
-	},
-	// drivers/net/ethernet/cisco/enic/enic_ethtool.c
-	"enic": {
-		ring: []string{"rx_no_bufs", "rx_drop"}, wire: []string{"rx_crc_errors", "rx_frames_too_long"},
-		send:    []string{"tx_drops", "tx_errors"},
-		dropped: []string{"rx_no_bufs", "rx_drop"},
-	},
-	// drivers/net/ethernet/emulex/benet/be_ethtool.c. rx_drops_no_pbuf is one number for all ports of the
-	// card; rx_address_filtered and the rx_dropped_* of short and malformed packets are no faults.
-	"be2net": {
-		ring: []string{
-			"rx_drops_no_pbuf", "rx_drops_no_erx_descr", "rxpp_fifo_overflow_drop", "rx_input_fifo_overflow_drop",
-			"pmem_fifo_overflow_drop", "rxq*: rx_drops_no_frags",
-		},
-		wire: []string{
-			"rx_crc_errors", "rx_alignment_symbol_errors", "rx_in_range_errors", "rx_out_range_errors", "rx_frame_too_long",
-			"rx_drops_mtu", "jabber_events",
-		},
-		send: []string{"txq*: tx_drv_drops"},
-	},
-	// drivers/net/ethernet/netronome/nfp/nfp_net_ethtool.c
-	"nfp": {
-		ring: []string{"dev_rx_discards", "rx_drop_events"},
-		wire: []string{
-			"rx_frame_check_sequence_errors", "rx_alignment_errors", "rx_frame_too_long_errors", "rx_range_length_errors",
-			"dev_rx_errors",
-		},
-		send:    []string{"dev_tx_discards", "dev_tx_errors"},
-		dropped: []string{"dev_rx_discards"},
-	},
-	// drivers/net/ethernet/realtek/r8169_main.c. rx_missed has 16 bits.
-	"r8169": {ring: []string{"rx_missed"}, wire: []string{"align_errors", "rx_errors"}, send: []string{"tx_errors", "tx_aborted", "tx_underrun"}},
-	// drivers/net/ethernet/realtek/8139cp.c
-	"8139cp": {ring: []string{"rx_fifo"}, wire: []string{"frame_align"}, send: []string{"tx_err", "tx_abort", "tx_underrun"}},
-	// drivers/net/ethernet/aquantia/atlantic/aq_ethtool.c
-	"atlantic": {ring: []string{"InDroppedDma"}, wire: []string{"InErrors"}, dropped: []string{"InDroppedDma"}},
-	// drivers/net/ethernet/hisilicon/hns3/hns3_ethtool.c, hns3pf/hclge_main.c
-	"hns3": {
-		wire: []string{
-			"mac_rx_fcs_err_pkt_num", "mac_rx_bad_pkt_num", "mac_rx_jabber_pkt_num", "mac_rx_oversize_pkt_num",
-			"mac_rx_undersize_pkt_num", "rxq*_l2_err",
-		},
-		send: []string{"txq*_sw_err", "txq*_over_max_recursion", "txq*_hw_limitation"},
-	},
-}
-
-// mlx4 has the same names whether its interface hangs on the core's driver or its own.
-var mlx4 = driverCounters{
-	ring: []string{"rx_fifo_errors", "rx_over_errors", "rx_missed_errors", "rx_dropped"},
-	wire: []string{
-		"rx_crc_errors", "rx_jabbers", "rx_in_range_length_error", "rx_out_range_length_error", "rx_length_errors",
-	},
-	send:    []string{"tx_errors", "tx_dropped"},
-	dropped: []string{"rx_dropped"},
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // EthtoolStats is ethtool -S of each interface: what its driver counts, under names that
-// only the driver knows. Losses says which of them are losses. Where a driver prints the
+// only the driver knows. Means says what they count. Where a driver prints the
 // same names under several headings, as vmxnet3 does for its queues, a field is
 // "Rx Queue#: 0/pkts rx OOB". Only names that can be a loss leave the host.
 //
@@ -19,7 +19,8 @@ var EthtoolStats = &probe.Stats{
 		Command: "ethtool -S *", Pair: true,
 		Keep: `stat|queue#|drop|disc|err|miss|fifo|buf|oob|over|trunc|fail|crc|fcs|align|symbol|jabber|runt|frag` +
 			`|undersize|undrsz|oversize|ovrsz|jbr|length|fault|illegal|nodesc|no_|empty|ring full|reset|range|bad` +
-			`|too_long|mtu|mru|skb|tso|hdr|coll|abort|limit|uncorr|busy|too_big`,
+			`|too_long|mtu|mru|skb|tso|hdr|col|abort|limit|uncorr|busy|too_big|pause|xoff|pfc|fc_|fdxfc|refil|nomem|no_mem|timeout|expired` +
+			`|allowance|down_events|wqe|carr|under|reject|watchdog`,
 	},
 	Parse: parseEthtoolStats,
 }
