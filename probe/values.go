@@ -24,6 +24,13 @@ func Glob(path string) *Section[Values] {
 	return &Section[Values]{Read: Read{File: path}, Parse: parseValues}
 }
 
+// GlobTwice is Glob for files that count: it is read at both ends of the window.
+func GlobTwice(path string) *Section[Values] {
+	s := Glob(path)
+	s.Pair = true
+	return s
+}
+
 func parseValues(text string) (Values, error) {
 	values := make(Values, 0, strings.Count(text, "\n"))
 	for line := range strings.Lines(text) {

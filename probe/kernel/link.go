@@ -20,6 +20,8 @@ var (
 	TxQueueLen = probe.Glob("/sys/class/net/*/tx_queue_len")
 	// BondMembers is the interfaces that a bond is made of, parted by spaces. Only bonds have it.
 	BondMembers = probe.Glob("/sys/class/net/*/bonding/slaves")
+	// CarrierChanges is how often the link came up or went down since the interface was made. Kernels before 3.15 do not count it.
+	CarrierChanges = probe.GlobTwice("/sys/class/net/*/carrier_changes")
 	// DeviceEvent is what udev is told of the hardware: lines of which one is "DRIVER=e1000e".
 	// Interfaces that are made of software have none.
 	DeviceEvent = probe.Glob("/sys/class/net/*/device/uevent")
