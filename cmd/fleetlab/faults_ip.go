@@ -4,10 +4,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 )
@@ -29,6 +32,22 @@ func ipFaults() []fault {
 		title: "4,000 packets, each second one with a wrong checksum of its IP header",
 		want:  []expectation{dropping("FD503", drop.Low, "")},
 		setup: badHeader,
+	}, {
+		name:  "no-route",
+		title: "2,000 datagrams that the host sends to where no route leads",
+		want:  []expectation{dropping("FD504", drop.Medium, "IPv4")},
+		setup: func(h *host) (provoke, error) { return noRoute(h, 4) },
+	}, {
+		name:  "no-route-v6",
+		title: "the same over IPv6, on a host that is not meant to have it: its programs are told at once",
+		want:  []expectation{{"FD504", drop.Note, drop.Info, "IPv6"}},
+		setup: func(h *host) (provoke, error) { return noRoute(h, 6) },
+	}, {
+		name:  "mtu-black-hole",
+		title: "a connection whose large segments are lost on the way, and nobody says so",
+		want:  []expectation{{"FD706", drop.AtRisk, drop.Low, ""}},
+		tools: []string{"iptables"},
+		setup: blackHole,
 	}, {
 		name:  "reverse-path",
 		title: "400 packets, each second one by an interface that is not the way back",
@@ -150,5 +169,79 @@ func lostFragments(h *host, family int) (provoke, error) {
 		}
 		time.Sleep(1600 * time.Millisecond) // until the kernel gives them up
 		return []toll{{Rule: "FD505", Sent: count, Lost: count - got, Unit: "datagrams", Exact: true}}, nil
+	}, nil
+}
+
+// noRoute lets the host send to an address that no route leads to.
+func noRoute(h *host, family int) (provoke, error) {
+	to := netip.MustParseAddrPort("10.97.1.1:9000")
+	if family == 6 {
+		to = netip.MustParseAddrPort("[fd97::1]:9000")
+	}
+	return func(context.Context) ([]toll, error) {
+		const count = 2000
+		sent, err := burst(h.ns, to, count, 100)
+		if err != nil || family == 6 {
+			return []toll{{Rule: "FD504", Sent: count, Unit: "datagrams"}}, err
+		}
+		return []toll{{Rule: "FD504", Sent: count, Lost: count - sent, Unit: "datagrams", Exact: true}}, nil
+	}, nil
+}
+
+// blackHole puts a router behind the host, whose way on takes smaller packets than the host
+// believes, and a firewall on it that keeps the message back.
+func blackHole(h *host) (provoke, error) {
+	router, far := netns(string(h.ns)+"-r"), netns(string(h.ns)+"-f")
+	for _, n := range []netns{router, far} {
+		if err := h.lab.namespace(n); err != nil {
+			return nil, err
+		}
+	}
+	const target = "10.101.0.2"
+	if err := router.ip(
+		fmt.Sprintf("link add r0 type veth peer name eth1 netns %s", h.ns),
+		fmt.Sprintf("link add r1 type veth peer name eth0 netns %s", far),
+		fmt.Sprintf("addr add %v/24 dev r0", h.secondPeer(4)), "addr add 10.101.0.1/24 dev r1",
+		"link set r0 up", "link set r1 mtu 1200 up",
+	); err != nil {
+		return nil, err
+	}
+	err := errors.Join(
+		far.ip("addr add "+target+"/24 dev eth0", "link set eth0 up", "route add default via 10.101.0.1"),
+		h.ns.ip(fmt.Sprintf("addr add %v/24 dev eth1", h.secondAddr(4)), "link set eth1 up",
+			fmt.Sprintf("route add 10.101.0.0/24 via %v", h.secondPeer(4))),
+		router.sysctl("net.ipv4.ip_forward=1"),
+		router.words("iptables -A OUTPUT -p icmp --icmp-type fragmentation-needed -j DROP"),
+	)
+	if err != nil {
+		return nil, err
+	}
+	server, err := tcpServer(far, 4, 8080, 16)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(server.close)
+	return func(ctx context.Context) ([]toll, error) {
+		client, err := connect(h.ns, netip.MustParseAddrPort(target+":8080"))
+		if err != nil {
+			return nil, err
+		}
+		defer client.reset()
+		if !client.connected(5 * time.Second) {
+			return nil, errors.New("small segments do not pass either")
+		}
+		sent, err := unix.Write(client.fd, make([]byte, 20000))
+		if err != nil {
+			return nil, err
+		}
+		if err := wait(ctx, 3*time.Second); err != nil { // timers run out: after 0.2 s, 0.4 s, 0.8 s ...
+			return nil, err
+		}
+		got := 0
+		for _, s := range server.accept() {
+			got += s.read()
+			s.reset()
+		}
+		return []toll{{Sent: sent, Lost: sent - got, Unit: "bytes"}}, nil
 	}, nil
 }

@@ -44,6 +44,12 @@ func machineFaults() []fault {
 		lasting: true,
 		tools:   []string{"iptables"},
 		setup:   conntrackNear,
+	}, {
+		name:    "udp-memory",
+		title:   "800 datagrams for four sockets that are not read, with little memory for all UDP (net.ipv4.udp_mem)",
+		want:    []expectation{dropping("FD714", drop.High, "")},
+		machine: true,
+		setup:   udpMemory,
 	}}
 }
 
@@ -216,4 +222,42 @@ func (m many) close() {
 	for _, s := range m.ends {
 		s.reset()
 	}
+}
+
+// udpMemory has datagrams come for sockets with room, while all UDP sockets of the machine
+// together may hold next to nothing.
+func udpMemory(h *host) (provoke, error) {
+	var readers []*socket
+	for i := range 4 {
+		s, err := udpServer(h.ns, 4, uint16(9000+i), plenty)
+		if err != nil {
+			return nil, err
+		}
+		h.onClose(s.close)
+		readers = append(readers, s)
+	}
+	return func(context.Context) ([]toll, error) {
+		sent, got := 0, 0
+		for _, s := range readers {
+			s.drain()
+		}
+		err := h.lab.machineSysctl("net.ipv4.udp_mem", "8\t12\t16", func() error {
+			for i := range readers {
+				n, err := burst(h.peer(), netip.AddrPortFrom(h.ipv4(), uint16(9000+i)), 200, 1000)
+				if err != nil {
+					return err
+				}
+				sent += n
+			}
+			time.Sleep(50 * time.Millisecond) // until all have come
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range readers {
+			got += settled(s)
+		}
+		return []toll{{Rule: "FD714", Sent: sent, Lost: sent - got, Unit: "datagrams", Exact: true}}, nil
+	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
@@ -32,7 +33,82 @@ func tcpFaults() []fault {
 				return s.send(flagPSH|flagACK, data, segment{broken: true})
 			}, "FD704")
 		},
+	}, {
+		name:  "tcp-header",
+		title: "400 SYNs, each second one with a header that is too short",
+		want:  []expectation{dropping("FD707", drop.Low, "InErrs")},
+		setup: shortHeader,
+	}, {
+		name:  "time-wait",
+		title: "200 connections that the host closes, with a tcp_max_tw_buckets of 50",
+		want:  []expectation{{"FD705", drop.AtRisk, drop.Low, ""}},
+		setup: timeWait,
 	}}
+}
+
+// shortHeader sends SYNs to a port that nobody listens to: who is well is refused.
+func shortHeader(h *host) (provoke, error) {
+	neighbour := fmt.Sprintf("neigh replace %v lladdr %v dev eth0 nud permanent", strangerAddr, macOf(peerNumber))
+	if err := h.ns.ip(neighbour); err != nil {
+		return nil, err
+	}
+	return func(context.Context) ([]toll, error) {
+		const count = 400
+		w, err := openWire(h.peer(), etherIPv4)
+		if err != nil {
+			return nil, err
+		}
+		defer w.close()
+		for i := range count {
+			syn := tcp(strangerAddr, h.ipv4(), uint16(2000+i), 8099, 1, 0, flagSYN, nil, nil, false)
+			if i%2 == 0 {
+				// The sum of all words stays: what is taken here is added there.
+				syn[12], syn[18] = 4<<4, syn[18]+1<<4
+			}
+			if err := w.send(h.framed(packet(strangerAddr, h.ipv4(), protoTCP, syn))); err != nil {
+				return nil, err
+			}
+		}
+		refused := map[uint16]bool{}
+		err = w.receive(500*time.Millisecond, func(b []byte) bool {
+			if len(b) >= 54 && b[23] == protoTCP && binary.BigEndian.Uint16(b[34:]) == 8099 {
+				refused[binary.BigEndian.Uint16(b[36:])] = true
+			}
+			return len(refused) == count
+		})
+		return []toll{{Rule: "FD707", Sent: count, Lost: count - len(refused), Unit: "segments", Exact: true}}, err
+	}, nil
+}
+
+// timeWait has the host close connections first, more than it keeps in TIME_WAIT.
+func timeWait(h *host) (provoke, error) {
+	if err := h.ns.sysctl("net.ipv4.tcp_max_tw_buckets=50"); err != nil {
+		return nil, err
+	}
+	server, err := tcpServer(h.ns, 4, 8080, 512)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(server.close)
+	return func(context.Context) ([]toll, error) {
+		const count = 200
+		made := 0
+		for range count {
+			client, err := connect(h.peer(), netip.AddrPortFrom(h.ipv4(), 8080))
+			if err != nil {
+				return nil, err
+			}
+			if client.connected(5 * time.Second) {
+				made++
+			}
+			for _, s := range server.accept() {
+				s.close()
+			}
+			client.ended(5 * time.Second)
+			client.close()
+		}
+		return []toll{{Sent: count, Lost: count - made, Unit: "connections"}}, nil
+	}, nil
 }
 
 // strangerAddr is an address in the lab's network that is nobody's.

@@ -6,6 +6,8 @@ import (
 	"context"
 	"net/netip"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 )
 
@@ -72,6 +74,11 @@ func udpFaults() []fault {
 		title: "the same over IPv6",
 		want:  []expectation{{"FD713", drop.Note, drop.Info, ""}},
 		setup: func(h *host) (provoke, error) { return udpNoPort(h, 6) },
+	}, {
+		name:  "udp-filter",
+		title: "400 datagrams for a socket whose own filter drops each second one",
+		want:  []expectation{dropping("FD715", drop.Low, "0.0.0.0:9000")},
+		setup: udpFilter,
 	}, {
 		name:  "two-causes",
 		title: "a full accept queue and a full receive buffer on one host",
@@ -143,6 +150,42 @@ func udpNoPort(h *host, family int) (provoke, error) {
 	return func(context.Context) ([]toll, error) {
 		sent, err := burst(h.peer(), netip.AddrPortFrom(h.addr(family), 9999), 200, 100)
 		return []toll{{Rule: "FD713", Sent: sent, Unit: "datagrams"}}, err
+	}, nil
+}
+
+// udpFilter puts a filter on the socket that drops what begins with a 1.
+func udpFilter(h *host) (provoke, error) {
+	const header = 8
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_B | unix.BPF_ABS, K: header},
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 1, K: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0},
+		{Code: unix.BPF_RET | unix.BPF_K, K: 0xffff},
+	}
+	reader, err := udpServer(h.ns, 4, 9000, plenty)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(reader.close)
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	if err := unix.SetsockoptSockFprog(reader.fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program); err != nil {
+		return nil, err
+	}
+	to := netip.AddrPortFrom(h.ipv4(), 9000)
+	return func(context.Context) ([]toll, error) {
+		reader.drain()
+		sender, err := udpClient(h.peer(), to.Addr())
+		if err != nil {
+			return nil, err
+		}
+		defer sender.close()
+		const count = 400
+		for i := range count {
+			if _, err := sender.sendTo(to, []byte{byte(i % 2)}); err != nil {
+				return nil, err
+			}
+		}
+		return []toll{{Rule: "FD715", Sent: count, Lost: count - settled(reader), Unit: "datagrams", Exact: true}}, nil
 	}, nil
 }
 

@@ -138,7 +138,7 @@ func (s *socket) sendTo(to netip.AddrPort, data []byte) (sent bool, _ error) {
 			return true, nil
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.ECONNREFUSED),
-			errors.Is(err, unix.EPERM), errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EMSGSIZE):
+			errors.Is(err, unix.EPERM), errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EMSGSIZE):
 			return false, nil
 		default:
 			return false, err
@@ -236,5 +236,15 @@ func (s *socket) connected(within time.Duration) bool {
 		}
 		failed, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 		return err == nil && failed == 0
+	}
+}
+
+// ended waits until the other end has closed the connection.
+func (s *socket) ended(within time.Duration) {
+	poll := []unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLRDHUP}}
+	for end := time.Now().Add(within); time.Now().Before(end); {
+		if n, err := unix.Poll(poll, 100); n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
+			return
+		}
 	}
 }
