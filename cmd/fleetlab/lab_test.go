@@ -191,3 +191,70 @@ func TestForeignNamespace(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMiss is a run with a fleetdrop that knows nothing: the lab has to say so, whatever it
+// provokes.
+func TestMiss(t *testing.T) {
+	name := labName(t)
+	blind := filepath.Join(t.TempDir(), "fleetdrop")
+	if err := os.WriteFile(blind, []byte("#!/bin/sh\necho '{\"schema\": \"fleetdrop.report/v1\", \"hosts\": []}'\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	page := filepath.Join(t.TempDir(), "lab.md")
+	var stdout, stderr bytes.Buffer
+	code := fleetlab([]string{"run", "--name", name, "--fleetdrop", blind, "--only", "clean,udp-buffer", "--docs", page}, &stdout, &stderr)
+	if code != exitMiss {
+		t.Errorf("exit code %d, want %d\n%s", code, exitMiss, stderr.String())
+	}
+	for _, want := range []string{"fleetdrop ended before it had taken a sample", "MISS", "clean: was not reached"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, stdout.String())
+		}
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "| diagnosis | 0 of 4 | all |") {
+		t.Errorf("the page: %v\n%s", err, text)
+	}
+	if left := leftOf(t, name); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}
+
+// TestUsage: what cannot be done is one sentence with the next step, and makes nothing.
+func TestUsage(t *testing.T) {
+	for _, test := range []struct {
+		args string
+		want string
+	}{
+		{"run --only no-such-fault", "fleetlab list"},
+		{"run --repeat 0", "want 1 or more"},
+		{"run --window 1h", "want 2s to 1m"},
+		{"run --format xml", "want table or json"},
+		{"run now", "one argument too many"},
+		{"hold --secs 0", "want 1 or more"},
+		{"list -f xml", "want table or json"},
+		{"down --name ../etc", "small letters and digits"},
+		{"up", "there is no command"},
+		{"init", "of the lab's own use"},
+	} {
+		var stdout, stderr bytes.Buffer
+		code := fleetlab(strings.Fields(test.args), &stdout, &stderr)
+		if os.Geteuid() != 0 && strings.Contains(stderr.String(), "root is needed") {
+			continue
+		}
+		if code != exitUsage || !strings.Contains(stderr.String(), test.want) {
+			t.Errorf("%s: exit code %d, %q; want %q", test.args, code, stderr.String(), test.want)
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	if code := fleetlab([]string{"list"}, &stdout, &stderr); code != 0 || strings.Count(stdout.String(), "\n") != len(faults())+1 {
+		t.Errorf("list: exit code %d\n%s", code, stdout.String())
+	}
+	stdout.Reset()
+	if code := fleetlab([]string{"list", "-f", "json"}, &stdout, &stderr); code != 0 || !strings.Contains(stdout.String(), `"name": "clean"`) {
+		t.Errorf("list -f json: exit code %d\n%s", code, stdout.String())
+	}
+	t.Setenv("PATH", t.TempDir())
+	if err := checkNeeds(faults()); os.Geteuid() == 0 && err != nil && !strings.Contains(err.Error(), "apt-get install") {
+		t.Errorf("without tools: %v", err)
+	}
+}

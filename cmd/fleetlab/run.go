@@ -28,6 +28,7 @@ type run struct {
 	format    string
 	fleetdrop string
 	keep      string
+	docs      string
 }
 
 func newRun(c *console) *cobra.Command {
@@ -52,6 +53,7 @@ interrupted. The machine is as it was in each case.`,
 	f.StringVarP(&r.format, "format", "f", "table", "table or json")
 	f.StringVar(&r.fleetdrop, "fleetdrop", "", "the fleetdrop to run; by default the one beside fleetlab, or in PATH")
 	f.StringVar(&r.keep, "keep", "", "let fleetdrop save its runs in this folder, with what the hosts said")
+	f.StringVar(&r.docs, "docs", "", "write the measure to this page, docs/lab.md")
 	return cmd
 }
 
@@ -108,6 +110,11 @@ func (r *run) run(ctx context.Context, c *console) error {
 		}
 	} else {
 		printMeasure(c.stdout, said)
+	}
+	if r.docs != "" {
+		if err := writeDocs(r.docs, said); err != nil {
+			return err
+		}
 	}
 	if !said.good() {
 		return exitCode(exitMiss)

@@ -49,7 +49,7 @@ func (r row) reported() string {
 	var parts []string
 	exact := 0
 	for i, t := range r.Tolls {
-		if i >= len(r.Reported) || t.Rule == "" {
+		if i >= len(r.Reported) || t.Lost == 0 || t.Rule == "" {
 			continue
 		}
 		part := fmt.Sprint(r.Reported[i])
