@@ -79,7 +79,8 @@ var _ = add(Rule{
 IP counts why it throws a received packet away before any transport sees it. InDiscards is the
 lack of memory; of IPv6 it is also what a policy of IPsec does not let in (IPv4 counts that in
 XfrmInNoPols and its like only), and every packet that comes to an interface where
-net.ipv6.conf.*.disable_ipv6 is 1, which is what was asked for, and so a note.
+net.ipv6.conf.*.disable_ipv6 is 1, as Docker sets it in containers: that is what was asked for, and so a
+note, as it is where the setting cannot be read.
 InTruncatedPkts are packets shorter than they say. InHdrErrors are bad headers and checksums, and
 packets to be forwarded whose time to live ran out, as every traceroute makes them. InAddrErrors
 and InNoRoutes are packets for somebody else that were sent to this host's MAC address or to all: the
@@ -139,6 +140,20 @@ lo 0
 			"info note: Ip6 InDiscards: 56 since boot, 56 of them in 10.0 s: IPv6 is switched off on eth0",
 		},
 	}, {
+		Name: "multicast over IPv6 in a container, whose settings cannot be read",
+		Capture: `
+-- first /proc/net/snmp6 --
+Ip6InReceives                   	9
+Ip6InDiscards                   	9
+-- /proc/net/snmp6 --
+Ip6InReceives                   	119
+Ip6InDiscards                   	119
+-- unread /proc/sys/net/ipv6/conf/*/disable_ipv6 --
+`,
+		Outcome: Found,
+		Want: []string{"info note: Ip6 InDiscards: 119 since boot, 110 of them in 10.0 s: IPv6 may be switched off here, which cannot be read, " +
+			"or there was no memory, or a policy of IPsec did not let them in"},
+	}, {
 		Name: "traces and broadcasts on a busy host",
 		Capture: `
 -- first /proc/net/snmp --
@@ -173,7 +188,7 @@ func anyDiscard() (need Need) {
 
 func checkDiscards(c *Case) (found []Finding) {
 	received, received6 := ipReceived.In(c), ip6Received.In(c)
-	off := withoutIPv6(c)
+	off, known := withoutIPv6(c)
 	for _, d := range discards {
 		f := d.counter.In(c)
 		n := c.Unclaimed(f)
@@ -198,6 +213,8 @@ func checkDiscards(c *Case) (found []Finding) {
 			}
 		case f.Source == ip6Discards.Source() && len(off) > 0:
 			finding.Kind, why = Note, "IPv6 is switched off on "+list(off)
+		case f.Source == ip6Discards.Source() && !known:
+			finding.Kind, why = Note, "IPv6 may be switched off here, which cannot be read, or "+policyWhy
 		}
 		if finding.Kind == Note {
 			if n.Delta == 0 {
@@ -220,8 +237,9 @@ func (c *Case) beyondStray(l Loss) bool {
 }
 
 // withoutIPv6 returns the interfaces that take no IPv6: a few, and how many more.
-func withoutIPv6(c *Case) (names []string) {
-	values, _ := kernel.IPv6Disabled.In(c).Get()
+func withoutIPv6(c *Case) (names []string, known bool) {
+	settings := kernel.IPv6Disabled.In(c)
+	values, known := settings.Get()
 	for _, v := range values {
 		if v.Text == "1" && v.Name != "all" && v.Name != "default" {
 			names = append(names, v.Name)
@@ -231,5 +249,5 @@ func withoutIPv6(c *Case) (names []string) {
 	if more := len(names) - most; more > 0 {
 		names = slices.Concat(names[:most], []string{fmt.Sprintf("%d more", more)})
 	}
-	return names
+	return names, known
 }
