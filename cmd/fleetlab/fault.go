@@ -84,7 +84,7 @@ func (f fault) harmless() bool {
 func faults() []fault {
 	return slices.Concat(
 		cleanFaults(), nicFaults(), netfilterFaults(), ipFaults(), listenFaults(), tcpFaults(), udpFaults(), egressFaults(),
-		machineFaults(),
+		podFaults(), machineFaults(),
 	)
 }
 

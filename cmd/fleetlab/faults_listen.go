@@ -88,28 +88,33 @@ func acceptQueue(h *host, family int) (provoke, error) {
 	}
 	h.onClose(listener.close)
 	return func(context.Context) ([]toll, error) {
-		for _, s := range listener.accept() {
-			s.close()
-		}
-		const count = 30
-		var clients []*socket
-		for range count {
-			client, err := connect(h.peer(), netip.AddrPortFrom(h.addr(family), 8081))
-			if err != nil {
-				return nil, err
-			}
-			defer client.close()
-			clients = append(clients, client)
-		}
-		time.Sleep(1500 * time.Millisecond)
-		lost := 0
-		for _, client := range clients {
-			if !client.connected(0) {
-				lost++
-			}
-		}
-		return []toll{{Rule: "FD601", Sent: count, Lost: lost, Unit: "connections"}}, nil
+		lost, err := turnedAway(h.peer(), netip.AddrPortFrom(h.addr(family), 8081), listener, 30)
+		return []toll{{Rule: "FD601", Sent: 30, Lost: lost, Unit: "connections"}}, err
 	}, nil
+}
+
+// turnedAway has so many clients connect, and returns how many have no connection after a
+// while. The listener accepts none of them.
+func turnedAway(from netns, to netip.AddrPort, listener *socket, count int) (lost int, _ error) {
+	for _, s := range listener.accept() { // of the round before
+		s.close()
+	}
+	var clients []*socket
+	for range count {
+		client, err := connect(from, to)
+		if err != nil {
+			return 0, err
+		}
+		defer client.close()
+		clients = append(clients, client)
+	}
+	time.Sleep(1500 * time.Millisecond)
+	for _, client := range clients {
+		if !client.connected(0) {
+			lost++
+		}
+	}
+	return lost, nil
 }
 
 // acceptFull sends SYNs, which nobody repeats, to a listener whose accept queue is full, and

@@ -48,8 +48,7 @@ func tcpFaults() []fault {
 
 // shortHeader sends SYNs to a port that nobody listens to: who is well is refused.
 func shortHeader(h *host) (provoke, error) {
-	neighbour := fmt.Sprintf("neigh replace %v lladdr %v dev eth0 nud permanent", strangerAddr, macOf(peerNumber))
-	if err := h.ns.ip(neighbour); err != nil {
+	if err := h.ns.ip(knownStranger); err != nil {
 		return nil, err
 	}
 	return func(context.Context) ([]toll, error) {
@@ -111,8 +110,12 @@ func timeWait(h *host) (provoke, error) {
 	}, nil
 }
 
-// strangerAddr is an address in the lab's network that is nobody's.
-var strangerAddr = ipv4Of(250)
+// strangerAddr is an address in the lab's network that is nobody's, and knownStranger makes
+// a host believe that the peer has it.
+var (
+	strangerAddr  = ipv4Of(250)
+	knownStranger = fmt.Sprintf("neigh replace %v lladdr %v dev eth0 nud permanent", strangerAddr, macOf(peerNumber))
+)
 
 // segments has one connection, sends good segments of 10 bytes and then bad ones, which the
 // rule counts.
@@ -122,8 +125,7 @@ func segments(h *host, good, bad int, sendBad func(*stranger, []byte) error, rul
 		return nil, err
 	}
 	h.onClose(server.close)
-	neighbour := fmt.Sprintf("neigh replace %v lladdr %v dev eth0 nud permanent", strangerAddr, macOf(peerNumber))
-	if err := h.ns.ip(neighbour); err != nil {
+	if err := h.ns.ip(knownStranger); err != nil {
 		return nil, err
 	}
 	port := uint16(20000)
