@@ -185,21 +185,13 @@ func synQueue(h *host, cookies, backlog, most int) (provoke, error) {
 	if err := h.ns.ip(fmt.Sprintf("route add default via %v", peerAddr(4))); err != nil {
 		return nil, err
 	}
-	var listener *socket
-	h.onClose(func() {
-		if listener != nil {
-			listener.close()
-		}
-	})
+	listener, err := tcpServer(h.ns, 4, 8082, backlog)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(listener.close)
 	round := 0
-	return func(context.Context) (_ []toll, err error) {
-		// With the listener go the connections that are half-open.
-		if listener != nil {
-			listener.close()
-		}
-		if listener, err = tcpServer(h.ns, 4, 8082, backlog); err != nil {
-			return nil, err
-		}
+	return func(context.Context) ([]toll, error) {
 		round++
 		answered, err := synFlood(h, 8082, 300, round, 0)
 		if err != nil {
@@ -254,13 +246,14 @@ func noWayBack(h *host) (provoke, error) {
 }
 
 // synFlood sends SYNs, each from an address and a port of its own that is nobody's, and
-// returns how many were answered.
+// returns how many were answered. Those of another round have other ports.
 func synFlood(h *host, port uint16, count, round int, gap time.Duration) (answered int, _ error) {
 	w, err := openWire(h.peer(), etherIPv4)
 	if err != nil {
 		return 0, err
 	}
 	defer w.close()
+	waiting := map[netip.AddrPort]bool{}
 	for i := range count {
 		src := netip.AddrFrom4([4]byte{10, 98, byte(i/250 + 1), byte(i%250 + 1)})
 		sport := uint16(1024 + (round*1000+i)%60000)
@@ -268,17 +261,21 @@ func synFlood(h *host, port uint16, count, round int, gap time.Duration) (answer
 		if err := w.send(h.framed(packet(src, h.ipv4(), protoTCP, syn))); err != nil {
 			return 0, err
 		}
+		waiting[netip.AddrPortFrom(src, sport)] = true
 		if gap > 0 {
 			time.Sleep(gap)
 		}
 	}
-	seen := map[[4]byte]bool{}
 	err = w.receive(500*time.Millisecond, func(b []byte) bool {
 		if len(b) >= 54 && b[23] == protoTCP && b[47]&(flagSYN|flagACK) == flagSYN|flagACK &&
-			binary.BigEndian.Uint16(b[34:]) == port && [4]byte(b[26:30]) == h.ipv4().As4() {
-			seen[[4]byte(b[30:34])] = true
+			[4]byte(b[26:30]) == h.ipv4().As4() && binary.BigEndian.Uint16(b[34:]) == port {
+			to := netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[30:34])), binary.BigEndian.Uint16(b[36:]))
+			if waiting[to] {
+				delete(waiting, to)
+				answered++
+			}
 		}
-		return len(seen) == count
+		return len(waiting) == 0
 	})
-	return len(seen), err
+	return answered, err
 }

@@ -72,8 +72,12 @@ func (h *hold) run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "# For %d s; scan them from the lab's controller, in another terminal:\n", h.seconds)
-	fmt.Fprintf(c.stdout, "# ip netns exec %s fleetdrop scan -F %s -i %s\n", l.controller(), l.path("ssh_config"), l.path("hosts.txt"))
+	program, err := findFleetdrop("")
+	if err != nil {
+		program = "fleetdrop"
+	}
+	fmt.Fprintf(c.stdout, "# For %d s. Scan them from the lab's controller, in another terminal:\n", h.seconds)
+	fmt.Fprintf(c.stdout, "# ip netns exec %s %s scan -F %s -i %s\n", l.controller(), program, l.path("ssh_config"), l.path("hosts.txt"))
 	fmt.Fprintf(c.stdout, "%s", hosts)
 
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.seconds)*time.Second)
