@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -23,48 +24,67 @@ func podFaults() []fault {
 		name:  "pods",
 		title: title,
 		want:  full,
-		setup: pods,
+		setup: podQueue,
 	}, {
 		name:  "pods-user",
 		title: title + "; the login is not root",
 		want:  full,
 		user:  login,
-		setup: pods,
+		setup: podQueue,
+	}, {
+		name:  "pods-udp",
+		title: "two pods, of which one does not read 500 of 1,000 datagrams",
+		want:  []expectation{dropping("FD711", drop.High, "netns of nginx[")},
+		setup: func(h *host) (provoke, error) {
+			pods, err := pods(h)
+			if err != nil {
+				return nil, err
+			}
+			return udpBufferAt(h, pods[0], h.ns, podAddr(0), 4096, 500, 500)
+		},
 	}}
 }
 
 // pods gives the host two network namespaces behind a bridge, each with a process of the host
-// in it. One of them serves its clients, and one does not.
-func pods(h *host) (provoke, error) {
+// in it. The second has no IPv6, as Docker makes them.
+func pods(h *host) (pods [2]netns, _ error) {
 	if err := h.ns.ip(
 		"link add cni0 type bridge forward_delay 0 mcast_snooping 0",
 		"addr add 10.88.0.1/16 dev cni0", "addr add fd88::1/64 dev cni0 nodad", "link set cni0 up",
 	); err != nil {
-		return nil, err
+		return pods, err
 	}
-	var listeners []*socket
-	for i, name := range []string{"nginx", "redis"} {
+	for i, process := range []string{"nginx", "redis"} {
 		pod := netns(fmt.Sprintf("%s-%d", h.ns, i))
+		pods[i] = pod
 		if err := h.lab.namespace(pod); err != nil {
-			return nil, err
+			return pods, err
 		}
 		if err := h.ns.ip(
 			fmt.Sprintf("link add pod%d type veth peer name eth0 netns %s", i, pod),
 			fmt.Sprintf("link set pod%d master cni0", i), fmt.Sprintf("link set pod%d up", i),
 		); err != nil {
-			return nil, err
+			return pods, err
 		}
-		if err := pod.ip(fmt.Sprintf("addr add %v/16 dev eth0", podAddr(i)), "link set eth0 up", "route add default via 10.88.0.1"); err != nil {
-			return nil, err
+		if err := errors.Join(
+			pod.ip(fmt.Sprintf("addr add %v/16 dev eth0", podAddr(i)), "link set eth0 up", "route add default via 10.88.0.1"),
+			pod.sysctl(fmt.Sprintf("net.ipv6.conf.all.disable_ipv6=%d", i)),
+			h.start(pod, process),
+		); err != nil {
+			return pods, err
 		}
-		if i == 1 { // as Docker does
-			if err := pod.sysctl("net.ipv6.conf.all.disable_ipv6=1"); err != nil {
-				return nil, err
-			}
-		}
-		if err := h.start(pod, name); err != nil {
-			return nil, err
-		}
+	}
+	return pods, nil
+}
+
+// podQueue has clients of two pods: one of them serves its own, and one does not.
+func podQueue(h *host) (provoke, error) {
+	pods, err := pods(h)
+	if err != nil {
+		return nil, err
+	}
+	var listeners []*socket
+	for _, pod := range pods {
 		listener, err := tcpServer(pod, 4, 8081, 1)
 		if err != nil {
 			return nil, err
@@ -77,14 +97,13 @@ func pods(h *host) (provoke, error) {
 		if err != nil {
 			return nil, err
 		}
-		served := netip.AddrPortFrom(podAddr(1), 8081)
 		for range 10 {
-			client, err := connect(h.ns, served)
+			client, err := connect(h.ns, netip.AddrPortFrom(podAddr(1), 8081))
 			if err != nil {
 				return nil, err
 			}
 			if !client.connected(5 * time.Second) {
-				return nil, fmt.Errorf("the pod that is well does not answer")
+				return nil, errors.New("the pod that is well does not answer")
 			}
 			for _, s := range listeners[1].accept() {
 				s.reset()

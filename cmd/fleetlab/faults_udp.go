@@ -89,12 +89,21 @@ func udpFaults() []fault {
 
 // udpBuffer sends datagrams to a socket that is not read, and good ones to one that is.
 func udpBuffer(h *host, family, size, bad, good int) (provoke, error) {
-	stuck, err := udpServer(h.ns, family, 9000, size)
+	return udpBufferAt(h, h.ns, h.peer(), h.addr(family), size, bad, good)
+}
+
+// udpBufferAt does so in any namespace of the host, from any other.
+func udpBufferAt(h *host, at, from netns, to netip.Addr, size, bad, good int) (provoke, error) {
+	family := 4
+	if to.Is6() {
+		family = 6
+	}
+	stuck, err := udpServer(at, family, 9000, size)
 	if err != nil {
 		return nil, err
 	}
 	h.onClose(stuck.close)
-	reader, err := udpServer(h.ns, family, 9001, plenty)
+	reader, err := udpServer(at, family, 9001, plenty)
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +112,11 @@ func udpBuffer(h *host, family, size, bad, good int) (provoke, error) {
 		stuck.drain()
 		reader.drain()
 		sent := 0
-		for _, to := range []struct {
+		for _, part := range []struct {
 			port  uint16
 			count int
 		}{{9001, good}, {9000, bad}} {
-			n, err := burst(h.peer(), netip.AddrPortFrom(h.addr(family), to.port), to.count, 100)
+			n, err := burst(from, netip.AddrPortFrom(to, part.port), part.count, 100)
 			if err != nil {
 				return nil, err
 			}
