@@ -88,6 +88,11 @@ func (l *lab) up(ctx context.Context, faults []fault) error {
 	if err := l.keygen("id"); err != nil {
 		return err
 	}
+	if _, err := os.Stat(netnsDir); errors.Is(err, fs.ErrNotExist) {
+		if err := l.ledger.add(change{Folder: netnsDir}); err != nil { // ip will make it
+			return err
+		}
+	}
 	for _, n := range []netns{l.controller(), l.peer()} {
 		if err := l.namespace(n); err != nil {
 			return err

@@ -32,6 +32,7 @@ type ledger struct {
 type change struct {
 	Namespace string  `json:"namespace,omitempty"` // that was made
 	Process   process `json:"process,omitzero"`    // that was started
+	Folder    string  `json:"folder,omitempty"`    // that was made, and is removed if nothing is in it
 	Sysctl    string  `json:"sysctl,omitempty"`    // that was set, from Old to New
 	Old       string  `json:"old,omitempty"`
 	New       string  `json:"new,omitempty"`
@@ -157,10 +158,24 @@ func (c change) undo() error {
 		return netns(c.Namespace).remove()
 	case c.Process != process{}:
 		return c.Process.kill()
+	case c.Folder != "":
+		return removeEmpty(c.Folder)
 	case c.Sysctl != "":
 		return restore(c.Sysctl, c.Old, c.New)
 	}
 	return nil
+}
+
+// removeEmpty removes a folder that nobody has put anything into since, and what is mounted
+// there: ip makes /run/netns a mount of its own.
+func removeEmpty(dir string) error {
+	if inside, err := os.ReadDir(dir); err != nil || len(inside) > 0 {
+		return nil
+	}
+	if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("umount %s: %w", dir, err)
+	}
+	return os.Remove(dir)
 }
 
 func (c change) String() string {
@@ -169,6 +184,8 @@ func (c change) String() string {
 		return "namespace " + c.Namespace
 	case c.Process != process{}:
 		return fmt.Sprintf("process %d", c.Process.PID)
+	case c.Folder != "":
+		return "folder " + c.Folder
 	}
 	return fmt.Sprintf("sysctl %s = %s", c.Sysctl, c.Old)
 }

@@ -115,3 +115,33 @@ func TestOtherProcess(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestFolder removes a folder that the lab made, unless somebody put something into it.
+func TestFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "theirs")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := change{Folder: dir}
+	if err := c.undo(); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatalf("what is not the lab's was removed: %v", err)
+	}
+	if os.Geteuid() != 0 {
+		return // to unmount takes root
+	}
+	for range 2 { // the second time it is gone
+		if err := c.undo(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+}

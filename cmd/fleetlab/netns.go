@@ -17,7 +17,10 @@ import (
 // A netns is a network namespace, by the name that ip netns knows it by.
 type netns string
 
-func (n netns) path() string { return filepath.Join("/run/netns", string(n)) }
+// netnsDir is where ip keeps them.
+const netnsDir = "/run/netns"
+
+func (n netns) path() string { return filepath.Join(netnsDir, string(n)) }
 
 // do runs fn on a thread that is in the namespace. Sockets that it opens, and commands that
 // it starts, belong to the namespace for good. The thread ends with it.
