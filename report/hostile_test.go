@@ -34,6 +34,7 @@ func hostileReport(t testing.TB) *Report {
 	for i, h := range hostile {
 		f := acceptQueue(17, 54)
 		f.Subject, f.Message = h, h
+		f.Netns = &probe.Namespace{PID: 1, Process: h, Container: h, Pod: h, Key: h}
 		f.Evidence = append(f.Evidence, known(h, h, h, h, h), known("ethtool -S *", h, h, nil, []string{h}))
 		f.Steps = append(f.Steps, drop.Step{Text: h, Command: h, Sysctl: h, Value: h, Present: h, Persist: h, Undo: h, Price: h})
 		note := byDesign()
