@@ -27,13 +27,21 @@ func judgeInside(verdicts []Verdict, rules []*Rule, limits Limits, s *probe.Snap
 		for i, v := range judgeAll(inside, limits, within) {
 			for _, f := range v.Findings {
 				if f, ok := f.inside(within, inside[i]); ok {
-					verdict := &verdicts[at[i]]
-					verdict.Findings = append(verdict.Findings, f)
-					verdict.Outcome, verdict.Missing = Found, nil
+					verdicts[at[i]].add(f)
 				}
 			}
 		}
 	}
+}
+
+// add adds what was found in another namespace. If it is a loss, then it is what the kernel's
+// log told without saying where.
+func (v *Verdict) add(f Finding) {
+	if f.Kind == Dropping {
+		v.Findings = slices.DeleteFunc(v.Findings, func(f Finding) bool { return f.Elsewhere })
+	}
+	v.Findings = append(v.Findings, f)
+	v.Outcome, v.Missing = Found, nil
 }
 
 // Inside says that the rule can judge a network namespace that is not the login's: what it
@@ -49,6 +57,7 @@ func (r *Rule) Inside() bool {
 // a note: hosts have many namespaces, and the same things grow by design in all.
 func (f Finding) inside(s *probe.Snapshot, r *Rule) (Finding, bool) {
 	f.Netns = s.Netns()
+	f.Message = strings.ReplaceAll(f.Message, " since boot", " in all") // it may be younger than the host
 	handles := r.Handles()
 	path := func(section string) string {
 		i := slices.IndexFunc(handles, func(h probe.Handle) bool { return h.ID() == section })
