@@ -18,4 +18,4 @@ test:
 
 # What is generated from the catalogue.
 docs: build
-	./fleetdrop rules --docs docs/rules
+	./fleetdrop rules --docs docs

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/probe/lint"
 	"github.com/fleetdrop/fleetdrop/probe/sysctl"
 )
 
@@ -43,6 +44,12 @@ func explain(w io.Writer, term string) error {
 	for _, r := range drop.Catalogue() {
 		if strings.EqualFold(term, r.ID) || strings.EqualFold(term, r.Name) {
 			explainRule(w, r)
+			return nil
+		}
+	}
+	for _, k := range lint.Checks() {
+		if strings.EqualFold(term, k.ID) || strings.EqualFold(term, k.Name) {
+			explainCheck(w, k)
 			return nil
 		}
 	}
@@ -263,6 +270,17 @@ func explainRule(w io.Writer, r *drop.Rule) {
 	}
 }
 
+// explainCheck writes what lint's check is about, and its examples.
+func explainCheck(w io.Writer, k *lint.Check) {
+	fmt.Fprintf(w, "%s  %s  (lint, at worst %s)\n%s\n\n%s\n", k.ID, k.Name, k.Severity, k.Title, indent(strings.TrimSpace(k.Doc), "  "))
+	for _, example := range [][2]string{{"Wrong", k.Bad}, {"Right", k.Good}} {
+		fmt.Fprintf(w, "\n%s\n%s\n", example[0], indent(strings.TrimSpace(example[1]), "  "))
+	}
+	if r := ruleOf(k); r != nil {
+		fmt.Fprintf(w, "\non a host  %s %s\n", r.ID, r.Name)
+	}
+}
+
 // stepsOf returns what the rule proposes for the host of an example.
 func stepsOf(r *drop.Rule, e drop.Example) []drop.Step {
 	s, err := e.Snapshot()
@@ -313,6 +331,10 @@ func hint(term string) string {
 			try(h.Source().Field)
 			try(sysctlOf(h.Source()))
 		}
+	}
+	for _, k := range lint.Checks() {
+		try(k.ID)
+		try(k.Name)
 	}
 	for _, entry := range words {
 		try(entry.word)

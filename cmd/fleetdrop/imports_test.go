@@ -16,14 +16,15 @@ func TestImports(t *testing.T) {
 		"probe/kernel":        {"probe"},
 		"probe/sysctl":        {},
 		"probe/drop":          {"probe", "probe/kernel"},
+		"probe/lint":          {"probe/drop", "probe/sysctl"},
 		"probe/remote":        {"probe", "inventory"},
 		"probe/remote/replay": {"probe", "inventory"},
-		"report":              {"probe", "probe/kernel", "probe/drop", "inventory"},
+		"report":              {"probe", "probe/kernel", "probe/drop", "probe/lint", "inventory"},
 		"report/run":          {"report", "inventory", "probe"},
 		"testdata":            {"probe"},
 		"testdata/convert":    {"probe", "probe/kernel", "probe/drop", "testdata"},
 		"cmd/fleetlab":        {"report", "probe/drop"},
-		"cmd/fleetdrop":       {"inventory", "probe", "probe/kernel", "probe/drop", "probe/remote", "probe/remote/replay", "probe/sysctl", "report", "report/run", "testdata"},
+		"cmd/fleetdrop":       {"inventory", "probe", "probe/kernel", "probe/drop", "probe/lint", "probe/remote", "probe/remote/replay", "probe/sysctl", "report", "report/run", "testdata"},
 	}
 	list := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...", "./testdata", "./testdata/convert")
 	list.Dir = "../.."

@@ -173,6 +173,11 @@ func (s *sink) write(r *report.Report, options report.Options) error {
 	default:
 		err = report.Write(s.out, s.format, r, options)
 	}
+	return s.close(err)
+}
+
+// close ends the report, of which writing ended with that error, and puts it into its place.
+func (s *sink) close(err error) error {
 	if s.file == nil {
 		return err
 	}

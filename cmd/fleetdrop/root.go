@@ -88,6 +88,7 @@ A flag may stand in the environment: FLEETDROP_WINDOW=30s is --window 30s.`,
 	root.Flags().Bool("version", false, "print the version")
 	root.AddCommand(
 		newScan(c), newAnalyze(c), newReport(c), newDiff(c), newDemo(c),
+		newLint(c),
 		newHosts(c), newScript(c), newFacts(c), newRules(c), newExplain(c), newVersion(c),
 	)
 	completeValues(root)

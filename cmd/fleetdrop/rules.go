@@ -3,8 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/probe/lint"
 )
 
 // A ruleEntry is a rule as "rules -f json" prints it.
@@ -30,6 +29,16 @@ type ruleEntry struct {
 	Wants      []sourceEntry     `json:"wants"`
 	Doc        string            `json:"doc"`
 	Recordings []string          `json:"recordings"`
+}
+
+// A checkEntry is a check of lint, likewise.
+type checkEntry struct {
+	ID       string        `json:"id"`
+	Name     string        `json:"name"`
+	Title    string        `json:"title"`
+	Severity drop.Severity `json:"severity"` // at most
+	Rule     string        `json:"rule"`     // that judges the same on a host; "" where there is none
+	Doc      string        `json:"doc"`
 }
 
 type limitEntry struct {
@@ -80,7 +89,7 @@ func newRules(c *console) *cobra.Command {
 	var format, docs string
 	cmd := &cobra.Command{
 		Use:   "rules",
-		Short: "List the rules: one for each point where a packet can be lost",
+		Short: "List the rules: one for each point where a packet can be lost; and the checks of lint",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			switch {
@@ -90,11 +99,15 @@ func newRules(c *console) *cobra.Command {
 				return listRules(c)
 			case format == "json":
 				out := struct {
-					Schema string      `json:"schema"`
-					Rules  []ruleEntry `json:"rules"`
+					Schema string       `json:"schema"`
+					Rules  []ruleEntry  `json:"rules"`
+					Checks []checkEntry `json:"checks"`
 				}{Schema: "fleetdrop.rules/v1"}
 				for _, r := range drop.Catalogue() {
 					out.Rules = append(out.Rules, entryOf(r))
+				}
+				for _, k := range lint.Checks() {
+					out.Checks = append(out.Checks, checkEntry{k.ID, k.Name, k.Title, k.Severity, k.Rule, strings.TrimSpace(k.Doc)})
 				}
 				return printJSON(c.stdout, out)
 			}
@@ -102,7 +115,7 @@ func newRules(c *console) *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVarP(&format, "format", "f", "table", "table or json")
-	cmd.Flags().StringVar(&docs, "docs", "", "write a page for each rule into this folder instead")
+	cmd.Flags().StringVar(&docs, "docs", "", "write the pages that are made from the catalogue into this folder instead")
 	return cmd
 }
 
@@ -117,6 +130,16 @@ func listRules(c *console) error {
 		}
 		t.AppendRow(table.Row{r.ID, r.Name, r.Stage, worst(r), title})
 	}
+	if err := printTable(c, t); err != nil {
+		return err
+	}
+	t = table.NewWriter()
+	t.SetStyle(plainStyle())
+	t.AppendHeader(table.Row{"CHECK", "NAME", "AT WORST", "WHAT LINT FINDS IN FILES OF SYSCTL.D"})
+	for _, k := range lint.Checks() {
+		t.AppendRow(table.Row{k.ID, k.Name, k.Severity, k.Title})
+	}
+	fmt.Fprintln(c.stdout)
 	return printTable(c, t)
 }
 
@@ -148,81 +171,6 @@ func plainStyle() table.Style {
 	style.Options = table.OptionsNoBordersAndSeparators
 	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
 	return style
-}
-
-// writeDocs writes docs/rules: a page for each rule, and their list. A page of a rule that
-// is no more is taken away.
-func writeDocs(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	pages := map[string]string{}
-	var list strings.Builder
-	list.WriteString("# The rules\n\nMade by `make docs` from the catalogue. One page for each.\n\n| rule | name | stage | at worst | what it finds |\n|---|---|---|---|---|\n")
-	for _, r := range drop.Catalogue() {
-		pages[r.Name+".md"] = rulePage(r)
-		fmt.Fprintf(&list, "| %s | [%s](%s.md) | %s | %s | %s |\n", r.ID, r.Name, r.Name, r.Stage, worst(r), r.Title)
-	}
-	pages["README.md"] = list.String()
-	old, err := filepath.Glob(filepath.Join(dir, "*.md"))
-	if err != nil {
-		return err
-	}
-	for _, path := range old {
-		if _, ok := pages[filepath.Base(path)]; !ok {
-			if err := os.Remove(path); err != nil {
-				return err
-			}
-		}
-	}
-	for name, page := range pages {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(page), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rulePage is the page of one rule, in Markdown.
-func rulePage(r *drop.Rule) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# %s %s\n\n%s. Stage %s, scope %s, at worst %s.\n\n%s\n", r.ID, r.Name, r.Title, r.Stage, r.Scope, worst(r), strings.TrimSpace(r.Doc))
-	if r.Unproven() {
-		b.WriteString("\nUnproven: no recording shows this loss yet, so it is medium at most.\n")
-	}
-	if len(r.Reasons) > 0 {
-		b.WriteString("\nThe kernel's drop reasons: `" + strings.Join(r.Reasons, "`, `") + "`.\n")
-	}
-	b.WriteString("\n## What it reads\n\n")
-	for _, need := range r.Needs {
-		var any []string
-		for _, h := range need {
-			any = append(any, "`"+place(h.Source())+"`")
-		}
-		fmt.Fprintf(&b, "- needs %s\n", strings.Join(any, " or "))
-	}
-	for _, h := range r.Wants {
-		fmt.Fprintf(&b, "- wants `%s`\n", place(h.Source()))
-	}
-	if len(r.Limits) > 0 {
-		b.WriteString("\n## Limits\n\n| limit | default | source |\n|---|---|---|\n")
-		for _, l := range r.Limits {
-			fmt.Fprintf(&b, "| %s | %v %s | %s |\n", l.Name, l.Default, l.Unit, l.Source)
-		}
-	}
-	b.WriteString("\n## Examples\n")
-	for _, e := range r.Examples {
-		fmt.Fprintf(&b, "\n%s: %s", strings.ToUpper(e.Name[:1])+e.Name[1:], e.Outcome)
-		if e.From != "" {
-			fmt.Fprintf(&b, " (from the recording %s)", e.From)
-		}
-		b.WriteString("\n\n```\n" + strings.Trim(e.Capture, "\n") + "\n")
-		for _, want := range e.Want {
-			b.WriteString("=> " + want + "\n")
-		}
-		b.WriteString("```\n")
-	}
-	return b.String()
 }
 
 func printJSON(w interface{ Write([]byte) (int, error) }, v any) error {

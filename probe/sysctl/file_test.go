@@ -107,7 +107,7 @@ func TestTree(t *testing.T) {
 	if got, want := strings.Join(order, " "), "/usr/lib/sysctl.d/10-a.conf /etc/sysctl.d/20-b.conf /etc/sysctl.d/50-gone.conf /etc/sysctl.d/99-sysctl.conf /etc/sysctl.conf"; got != want {
 		t.Errorf("order %s\nwant  %s", got, want)
 	}
-	if tree.Masked["/usr/lib/sysctl.d/20-b.conf"] != "/etc/sysctl.d/20-b.conf" || len(tree.Masked) != 1 || len(tree.Order[2].Bad) != 1 {
+	if tree.Masked["/usr/lib/sysctl.d/20-b.conf"] != "/etc/sysctl.d/20-b.conf" || len(tree.Masked) != 1 || len(tree.Lost) != 1 {
 		t.Errorf("%+v", tree)
 	}
 	if tree.Ends["/etc/sysctl.d/99-sysctl.conf"] != "/etc/sysctl.conf" || len(tree.Other) != 1 {

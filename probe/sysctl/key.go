@@ -153,20 +153,20 @@ func (k *Key) Range() string {
 	return ""
 }
 
-// open are trees whose keys are not all in the table: those of modules, drivers and
-// architectures. A key in them that is not known may be right.
+// open are trees whose keys are not all in the table, and whose they are: those of modules,
+// drivers and architectures. A key in them that is not known may be right.
 var open = []struct{ prefix, module string }{
 	{"net/appletalk", "appletalk"}, {"net/ax25", "ax25"}, {"net/batman-adv", "batman_adv"}, {"net/dccp", "dccp"},
 	{"net/decnet", "decnet"}, {"net/ieee802154", "ieee802154_6lowpan"}, {"net/ipv4/vs", "ip_vs"}, {"net/ipx", "ipx"},
 	{"net/irda", "irda"}, {"net/iw_cm", "iw_cm"}, {"net/llc", "llc2"}, {"net/mpls", "mpls_router"}, {"net/netrom", "netrom"},
 	{"net/phonet", "phonet"}, {"net/rds", "rds"}, {"net/rose", "rose"}, {"net/rxrpc", "rxrpc"}, {"net/sctp", "sctp"},
 	{"net/smc", "smc"}, {"net/tipc", "tipc"}, {"net/token-ring", "tr"}, {"net/x25", "x25"}, {"sunrpc", "sunrpc"},
-	{"lnet", "lnet"}, {"lustre", "lustre"}, {"abi", ""}, {"crypto", ""}, {"debug", ""}, {"dev", ""}, {"fs", ""},
-	{"kernel", ""}, {"reiserfs", ""}, {"user", ""}, {"vm", ""}, {"xen", ""},
+	{"lnet", "lnet"}, {"lustre", "lustre"}, {"abi", "the architecture"}, {"crypto", "crypto"}, {"debug", "debug"}, {"dev", "drivers"}, {"fs", ""},
+	{"kernel/keys", "keys"}, {"kernel", ""}, {"reiserfs", "reiserfs"}, {"user", "user namespaces"}, {"vm", ""}, {"xen", "xen"},
 }
 
 // Complete says that the table has all keys of the place that a path is in, so a key that is
-// not in it does not exist. Otherwise module is what the key may belong to, if that is known.
+// not in it does not exist. Otherwise module is whose the keys of the place are, if that is one.
 func Complete(path string) (complete bool, module string) {
 	for _, t := range open {
 		if path == t.prefix || strings.HasPrefix(path, t.prefix+"/") {

@@ -18,6 +18,7 @@ type Tree struct {
 	Masked map[string]string // files that are hidden, and by which
 	Ends   map[string]string // where a file is a symlink, the file that it leads to
 	Other  []string          // what lies in the folders and is not read, for its name
+	Lost   []string          // symlinks that lead nowhere; they hide other files all the same
 }
 
 // most is the largest file that is read. Real ones have a few hundred lines.
@@ -78,7 +79,8 @@ func LoadTree(root string, p Program) (*Tree, error) {
 		}
 		f, err := ReadFile(end, name)
 		if errors.Is(err, fs.ErrNotExist) {
-			f, err = File{Path: name, Bad: []BadLine{{1, 1, "the symlink leads nowhere"}}}, nil
+			t.Lost = append(t.Lost, name)
+			f, err = File{Path: name}, nil
 		}
 		if err != nil {
 			return nil, err
