@@ -123,8 +123,12 @@ func reading(term string) (rules []*drop.Rule, what string) {
 	return rules, strings.Join(lines, "\n")
 }
 
-// rankFor is 0 for a rule that cannot do without the name, and 1 for one that quotes it.
+// rankFor is 0 for a rule that cannot do without the name, 1 for one that quotes it, and 2 for
+// one that is about all settings.
 func rankFor(r *drop.Rule, term string) int {
+	if r.Stage == drop.Whole {
+		return 2
+	}
 	for _, h := range slices.Concat(r.Needs...) {
 		if called(h.Source(), term) {
 			return 0

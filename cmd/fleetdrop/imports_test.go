@@ -15,7 +15,7 @@ func TestImports(t *testing.T) {
 		"probe":               {},
 		"probe/kernel":        {"probe"},
 		"probe/sysctl":        {},
-		"probe/drop":          {"probe", "probe/kernel"},
+		"probe/drop":          {"probe", "probe/kernel", "probe/sysctl"},
 		"probe/lint":          {"probe/drop", "probe/sysctl"},
 		"probe/remote":        {"probe", "inventory"},
 		"probe/remote/replay": {"probe", "inventory"},

@@ -36,7 +36,7 @@ net.core.somaxconn 4096
 }
 
 var unknownKey = Check{
-	ID: "FL102", Name: "unknown-key", Severity: drop.High,
+	ID: "FL102", Name: "unknown-key", Severity: drop.High, Rule: "FD013",
 	Title: "No kernel has this key",
 	Doc: `
 "sysctl --system" and systemd-sysctl skip a key that /proc/sys does not have, silently and with
@@ -123,7 +123,7 @@ net.ipv4.conf.*.rp_filter = 2
 }
 
 var removedKey = Check{
-	ID: "FL201", Name: "removed-key", Severity: drop.High,
+	ID: "FL201", Name: "removed-key", Severity: drop.High, Rule: "FD013",
 	Title: "The kernel has no such key any more",
 	Doc: `
 A key that is gone is skipped silently, so what the line was for does not happen. --kernel says
@@ -141,7 +141,7 @@ net.ipv4.tcp_tw_reuse = 1
 }
 
 var renamedKey = Check{
-	ID: "FL202", Name: "renamed-key", Severity: drop.Medium,
+	ID: "FL202", Name: "renamed-key", Severity: drop.Medium, Rule: "FD013",
 	Title: "The key has another name now",
 	Doc: `
 The old name is skipped silently by newer kernels, such as net.ipv4.netfilter.ip_conntrack_max,
@@ -155,7 +155,7 @@ net.netfilter.nf_conntrack_max = 262144
 }
 
 var newerKey = Check{
-	ID: "FL203", Name: "newer-key", Severity: drop.Medium,
+	ID: "FL203", Name: "newer-key", Severity: drop.Medium, Rule: "FD013",
 	Title: "The kernel does not have this key yet",
 	Doc: `
 The key came with a newer kernel than --kernel names. Distributions carry keys back, so look at

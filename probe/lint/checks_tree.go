@@ -95,7 +95,7 @@ net.core.somaxconn = 4096
 }
 
 var notSystemd = Check{
-	ID: "FL306", Name: "not-systemd", Severity: drop.Low,
+	ID: "FL306", Name: "not-systemd", Severity: drop.Low, Rule: "FD012",
 	Title: "systemd-sysctl does not read the file",
 	Doc: `
 systemd-sysctl applies the files when a host with systemd boots. It reads neither
