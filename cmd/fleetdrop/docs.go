@@ -8,10 +8,11 @@ import (
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 	"github.com/fleetdrop/fleetdrop/probe/lint"
+	"github.com/fleetdrop/fleetdrop/probe/sysctl"
 )
 
 // writeDocs writes the pages that are made from the catalogue: rules/, with a page for each
-// rule and their list, and lint.md. A page of a rule that is no more is taken away.
+// rule and their list, lint.md and sysctls.md. A page of a rule that is no more is taken away.
 func writeDocs(dir string) error {
 	rules := filepath.Join(dir, "rules")
 	if err := os.MkdirAll(rules, 0o755); err != nil {
@@ -37,6 +38,7 @@ func writeDocs(dir string) error {
 		}
 	}
 	pages[filepath.Join(dir, "lint.md")] = lintPage()
+	pages[filepath.Join(dir, "sysctls.md")] = sysctlPage()
 	for path, page := range pages {
 		if err := os.WriteFile(path, []byte(page), 0o644); err != nil {
 			return err
@@ -128,4 +130,45 @@ func ruleOf(c *lint.Check) *drop.Rule {
 		}
 	}
 	return nil
+}
+
+// sysctlPage is the page of the known sysctls, in Markdown: what is said of those that have
+// to do with loss, and the table of all of the network.
+func sysctlPage() string {
+	var b, table strings.Builder
+	b.WriteString("# Sysctls\n\nMade by `make docs`. `fleetdrop explain net.core.somaxconn` says the same; where the table comes from is told in\n`probe/sysctl/keys.txt`. \"At the latest\" means that kernels in between were not looked at.\n")
+	table.WriteString("\n## All of the network\n\n| sysctl | what it holds | default | kernels | netns | module |\n|---|---|---|---|---|---|\n")
+	for _, k := range sysctl.Keys() {
+		facts := map[string]string{}
+		for _, f := range sysctlFacts(k) {
+			facts[f[0]] = f[1]
+		}
+		if about := sysctl.Describe(k.Path); about.Text != "" {
+			fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", k.Name(), about.Text)
+			for _, f := range sysctlFacts(k) {
+				fmt.Fprintf(&b, "- %s: %s\n", f[0], f[1])
+			}
+			if about.Folklore != "" {
+				fmt.Fprintf(&b, "- folklore: %s\n", about.Folklore)
+			}
+			if rules, _ := reading(k.Name()); len(rules) > 0 {
+				var links []string
+				for _, r := range rules {
+					links = append(links, fmt.Sprintf("[%s %s](rules/%s.md)", r.ID, r.Name, r.Name))
+				}
+				fmt.Fprintf(&b, "- rules: %s\n", strings.Join(links, ", "))
+			}
+		}
+		if strings.HasPrefix(k.Path, "net/") {
+			netns := ""
+			if k.Netns {
+				netns = "own"
+			}
+			if k.NetnsBy != (sysctl.Change{}) {
+				netns += ", since " + since(k.NetnsBy)
+			}
+			fmt.Fprintf(&table, "| %s | %s | %s | %s | %s | %s |\n", strings.ReplaceAll(k.Name(), "*", `\*`), facts["holds"], k.Default, facts["kernels"], netns, k.Module)
+		}
+	}
+	return b.String() + table.String()
 }

@@ -66,13 +66,35 @@ func explain(w io.Writer, term string) error {
 			break
 		}
 	}
-	if rules, reads := reading(term); len(rules) > 0 {
+	part := func() {
 		if known {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "%s\n%s\n\n", term, reads)
-		explainRules(w, rules)
 		known = true
+	}
+	said := ""
+	if k := sysctlNamed(term); k != nil {
+		part()
+		explainSysctl(w, k)
+		term = k.Name()
+		said = setting + term
+	}
+	if r, ok := reasonNamed(term); ok {
+		part()
+		explainReason(w, r)
+		said = dropReason
+	}
+	if f, ok := functionNamed(term); ok {
+		part()
+		explainFunction(w, f)
+		return nil
+	}
+	if rules, reads := reading(term); len(rules) > 0 {
+		part()
+		if reads != "  "+said {
+			fmt.Fprintf(w, "%s\n%s\n\n", term, reads)
+		}
+		explainRules(w, rules)
 	}
 	if known {
 		return nil
@@ -84,6 +106,12 @@ func explain(w io.Writer, term string) error {
 	}
 	return fmt.Errorf("nothing is known of %q; %s", term, hint(term))
 }
+
+// What a name is, as explain says it.
+const (
+	setting    = "a setting: sysctl "
+	dropReason = "a reason that the kernel gives for dropping a packet (enum skb_drop_reason)"
+)
 
 // canonical is a name without what people write differently.
 func canonical(term string) string {
@@ -98,7 +126,7 @@ func reading(term string) (rules []*drop.Rule, what string) {
 	for _, r := range drop.Catalogue() {
 		kept := false
 		if slices.Contains(r.Reasons, bare) {
-			found["a reason that the kernel gives for dropping a packet (enum skb_drop_reason)"] = true
+			found[dropReason] = true
 			kept = true
 		}
 		for _, h := range r.Handles() {
@@ -174,7 +202,7 @@ func place(s probe.Source) string {
 func describe(s probe.Source) string {
 	switch {
 	case sysctlOf(s) != "":
-		return "a setting: sysctl " + sysctlOf(s)
+		return setting + sysctlOf(s)
 	case s.Field != "":
 		return "in " + s.Section + ": " + strings.TrimSpace(s.Row+" "+s.Field)
 	}
@@ -342,6 +370,15 @@ func hint(term string) string {
 	}
 	for _, entry := range words {
 		try(entry.word)
+	}
+	for _, r := range drop.Reasons() {
+		try(r.Name)
+	}
+	for _, f := range drop.Functions() {
+		try(f.Name)
+	}
+	if near := sysctl.Nearest(sysctl.PathOf(term)); len(close) == 0 && strings.ContainsAny(term, "./") && len(near) > 0 {
+		close = near
 	}
 	if len(close) == 0 || len(close) > 5 {
 		function := ""

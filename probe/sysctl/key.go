@@ -94,15 +94,15 @@ func parseKey(line string) (*Key, error) {
 	if low != "" && low == high {
 		k.Min = k.Max
 	}
-	if k.Since, err = parseChange(f[4]); err != nil {
+	if k.Since, err = ParseChange(f[4]); err != nil {
 		return nil, err
 	}
-	if k.Until, err = parseChange(f[5]); err != nil {
+	if k.Until, err = ParseChange(f[5]); err != nil {
 		return nil, err
 	}
 	netns, since, _ := strings.Cut(strings.TrimSuffix(f[6], ")"), "(")
 	k.Netns = netns != ""
-	k.NetnsBy, err = parseChange(since)
+	k.NetnsBy, err = ParseChange(since)
 	return k, err
 }
 

@@ -251,3 +251,14 @@ func TestVersions(t *testing.T) {
 		}
 	}
 }
+
+// TestAbout wants what is said to be of known keys, once.
+func TestAbout(t *testing.T) {
+	seen := map[string]bool{}
+	for _, a := range abouts {
+		if Find(a.Path) == nil || Find(a.Path).Path != a.Path || seen[a.Path] || !strings.HasSuffix(a.Text, ".") {
+			t.Errorf("%+v", a)
+		}
+		seen[a.Path] = true
+	}
+}

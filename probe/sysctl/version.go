@@ -77,8 +77,8 @@ func (c Change) String() string {
 	return fmt.Sprintf("after %v, by %v", c.Before, c.By)
 }
 
-// parseChange reads "4.12", "4.9..4.14", "..2.6.32" or nothing.
-func parseChange(text string) (c Change, err error) {
+// ParseChange reads a change as the tables have it: "4.12", "4.9..4.14", "..2.6.32" or nothing.
+func ParseChange(text string) (c Change, err error) {
 	if text == "" {
 		return c, nil
 	}
