@@ -142,7 +142,7 @@ func (p *page) changedFindings(c *Changes) {
 	p.title("FINDINGS")
 	columns := []column{
 		{title: "change"}, {title: "severity"}, {title: "rule"}, {title: "name", yields: 2}, {title: "hosts", right: true},
-		{title: "on", most: 60, least: 12}, {title: "what it says", least: 30, wrap: true, yields: 1},
+		{title: "on", most: 60, least: 12}, {title: "what it says", least: 30, yields: 1},
 	}
 	var rows [][]string
 	var colors []color

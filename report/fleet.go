@@ -166,7 +166,9 @@ func drift(group, setting string, values map[string][]*Host, told map[judged]boo
 	for value, hosts := range values {
 		fresh := slices.DeleteFunc(slices.Clone(hosts), func(h *Host) bool { return told[judged{h, setting}] })
 		for _, h := range fresh {
-			told[judged{h, setting}] = true
+			if len(h.Groups) > 1 { // it will be asked again
+				told[judged{h, setting}] = true
+			}
 		}
 		if value == d.Majority.Value || len(fresh) == 0 {
 			continue

@@ -2,17 +2,15 @@ package report
 
 import (
 	"bufio"
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
-	"maps"
-	"slices"
-	"strings"
-
-	"github.com/fleetdrop/fleetdrop/probe/drop"
 )
 
 var (
@@ -20,144 +18,139 @@ var (
 	pageText string
 	//go:embed report.css
 	pageStyle string
+	//go:embed report.js
+	pageScript string
 )
 
-// htmlClose is how many hosts the page describes; the table has all of them.
-const htmlClose = 200
+// htmlPage is parsed once. Every text goes through html/template, and what comes out of it
+// through visibleWriter.
+var htmlPage = template.Must(template.New("report").Parse(pageText))
 
-// htmlPage is parsed once; every text goes through html/template, and through Visible
-// before it, where the template says "safe".
-var htmlPage = template.Must(template.New("report").Funcs(template.FuncMap{
-	"safe":     func(s any) string { return Visible(fmt.Sprint(s)) },
-	"rate":     htmlRate,
-	"span":     func(s *float64) string { return span(*s) },
-	"lossSays": lossSays,
-	"source":   source,
-	"quote":    quote,
-	"tally":    tally,
-	"says":     says,
-	"join":     strings.Join,
-	"because":  func(h *Host) *Finding { return &h.Findings[0] },
-	"lost":     htmlLost,
-	"many":     func(g Grade) string { return gradeSays[g].many },
-	"state":    stateSays,
-}).Parse(pageText))
-
-// htmlView is what the page shows.
-type htmlView struct {
-	*Report
-	Style  template.CSS
-	Policy string // the Content-Security-Policy: nothing is loaded, nothing runs
-
-	Grades   []htmlGrade
-	Stages   []htmlStage
-	Rules    []htmlRule
-	Notes    []htmlRule
-	Failed   []htmlError
-	Partial  []htmlError
-	Missing  []htmlMissing
-	Close    []*Host // the worst
-	More     int     // hosts with findings that are not in Close
-	Hidden   int
-	Severity drop.Severity
-}
-
-type htmlGrade struct {
-	Grade Grade
-	N     int
-}
-
-type htmlStage struct {
-	Stage                     drop.Stage
-	Dropping, Dropped, AtRisk int
-	PerSecond                 float64
-}
-
-type htmlRule struct {
-	Rule
-	Worst     *Finding
-	Host      *Host
-	Hosts     int
-	PerSecond float64
-}
-
-type htmlError struct {
-	Code     string
-	Hosts    []*Host
-	Messages []string
-	Hints    []string
-}
-
-type htmlMissing struct {
-	Missing
-	Hosts int
-	Rules []string
-}
-
-// writeHTML writes one page that needs no other file and no network.
+// writeHTML writes one page that needs no other file and no network. The template makes a
+// summary that can be read and printed without a script; the hosts follow as data, for the
+// script that adds filter, list, map and the page of one host.
 func writeHTML(w io.Writer, r *Report, o Options) error {
-	s := summarize(r, o.Severity)
-	sum := sha256.Sum256([]byte(pageStyle))
-	v := htmlView{
-		Report: r, Style: template.CSS(pageStyle), Hidden: s.hidden, Severity: o.Severity,
-		Policy: fmt.Sprintf("default-src 'none'; style-src 'sha256-%s'; base-uri 'none'; form-action 'none'", base64.StdEncoding.EncodeToString(sum[:])),
-		Rules:  htmlRules(s.rules), Notes: htmlRules(s.notes), Failed: htmlErrors(s.failed), Partial: htmlErrors(s.partial),
-	}
-	for _, g := range []Grade{Dropping, Dropped, AtRisk, Clean, Unknown} {
-		v.Grades = append(v.Grades, htmlGrade{g, s.grades[g]})
-	}
-	for _, stage := range s.stages {
-		v.Stages = append(v.Stages, htmlStage{stage.stage, len(stage.dropping), len(stage.dropped), len(stage.atRisk), stage.perSecond})
-	}
-	for _, m := range s.missing {
-		v.Missing = append(v.Missing, htmlMissing{m.Missing, len(m.hosts), slices.Sorted(maps.Keys(m.rules))})
-	}
-	for i := range r.Hosts {
-		if h := &r.Hosts[i]; h.Risk != nil && h.Risk.Class != "" {
-			if len(v.Close) < htmlClose {
-				v.Close = append(v.Close, h)
-			} else {
-				v.More++
-			}
-		}
-	}
-	buffered := bufio.NewWriter(w)
-	if err := htmlPage.Execute(buffered, v); err != nil {
+	out := bufio.NewWriterSize(w, 64<<10)
+	if err := htmlPage.Execute(visibleWriter{out}, htmlViewOf(r, o)); err != nil {
 		return err
 	}
-	return buffered.Flush()
+	if err := writePageData(out, r, o); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "<script>%s</script>\n</body>\n</html>\n", pageScript)
+	return out.Flush() // the first error
 }
 
-func htmlRules(sums []*ruleSum) (rules []htmlRule) {
-	for _, s := range sums {
-		rules = append(rules, htmlRule{s.rule, s.worst, s.host, len(s.hosts), s.perSecond})
+// contentPolicy lets the page's own style and script run, and nothing be loaded.
+func contentPolicy() string {
+	hash := func(text string) string {
+		sum := sha256.Sum256([]byte(text))
+		return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 	}
-	return rules
+	return fmt.Sprintf("default-src 'none'; style-src %s; script-src %s; base-uri 'none'; form-action 'none'", hash(pageStyle), hash(pageScript))
 }
 
-func htmlErrors(sums []*errorSum) (all []htmlError) {
-	for _, s := range sums {
-		all = append(all, htmlError{
-			s.code, s.hosts,
-			texts(s.hosts, func(h *Host) string { return h.Error.Message }),
-			texts(s.hosts, func(h *Host) string { return h.Error.Hint }),
-		})
+// A visibleWriter writes out what does not show as itself, wherever in the page it stands:
+// html/template makes markup harmless, and leaves marks that turn the direction of writing.
+type visibleWriter struct{ out io.Writer }
+
+func (w visibleWriter) Write(text []byte) (int, error) {
+	for rest := text; len(rest) > 0; {
+		at := bytes.IndexFunc(rest, unsafe)
+		if at < 0 {
+			at = len(rest)
+		}
+		if _, err := w.out.Write(rest[:at]); err != nil {
+			return 0, err
+		}
+		if rest = rest[at:]; len(rest) == 0 {
+			break
+		}
+		end := bytes.IndexFunc(rest, func(r rune) bool { return !unsafe(r) })
+		if end < 0 {
+			end = len(rest)
+		}
+		if _, err := io.WriteString(w.out, Visible(string(rest[:end]))); err != nil {
+			return 0, err
+		}
+		rest = rest[end:]
 	}
-	return all
+	return len(text), nil
 }
 
-func htmlRate(x float64) string {
-	if x == 0 {
-		return ""
-	}
-	return rate(x)
+// plainData is how much data stands in the page as JSON that a person can read. More is
+// packed: base64url of gzip, because html needs no escape in it.
+const plainData = 256 << 10
+
+// A dataWriter is the element of the page that holds its data.
+type dataWriter struct {
+	out   io.Writer
+	plain bytes.Buffer // what came, as long as it is not packed
+	base  io.WriteCloser
+	zip   *gzip.Writer
 }
 
-// htmlLost is what a host loses a second.
-func htmlLost(h *Host) string {
-	sum := 0.0
-	for i := range h.Findings {
-		sum += h.Findings[i].losing()
+func (d *dataWriter) Write(text []byte) (int, error) {
+	if d.zip == nil && d.plain.Len()+len(text) <= plainData {
+		return d.plain.Write(text)
 	}
-	return htmlRate(sum)
+	if d.zip == nil {
+		if _, err := io.WriteString(d.out, `<script type="application/octet-stream" id="data">`); err != nil {
+			return 0, err
+		}
+		d.base = base64.NewEncoder(base64.RawURLEncoding, d.out)
+		d.zip, _ = gzip.NewWriterLevel(d.base, gzip.BestCompression) // the level is valid
+		if _, err := d.zip.Write(d.plain.Bytes()); err != nil {
+			return 0, err
+		}
+		d.plain = bytes.Buffer{}
+	}
+	return d.zip.Write(text)
+}
+
+func (d *dataWriter) Close() error {
+	if d.zip == nil {
+		_, err := fmt.Fprintf(d.out, "<script type=\"application/json\" id=\"data\">%s</script>\n", d.plain.Bytes())
+		return err
+	}
+	if err := d.zip.Close(); err != nil {
+		return err
+	}
+	if err := d.base.Close(); err != nil {
+		return err
+	}
+	_, err := io.WriteString(d.out, "</script>\n")
+	return err
+}
+
+// writePageData writes the data of the page host by host: there may be 100,000.
+func writePageData(w io.Writer, r *Report, o Options) error {
+	out := &dataWriter{out: w}
+	p := newPacker(r, o)
+	write := func(before string, v any) error {
+		text, err := json.Marshal(v) // <, > and & leave it as \u003c and so on
+		if err == nil {
+			_, err = out.Write(append([]byte(before), text...))
+		}
+		return err
+	}
+	before := `{"hosts":[`
+	for i := range r.Hosts {
+		if err := write(before, p.host(&r.Hosts[i])); err != nil {
+			return err
+		}
+		before = ","
+	}
+	if len(r.Hosts) == 0 {
+		before += "]"
+	} else {
+		before = "]"
+	}
+	if err := write(before+`,"shared":`, p.shared); err != nil {
+		return err
+	}
+	if _, err := out.Write([]byte("}")); err != nil {
+		return err
+	}
+	return out.Close()
 }

@@ -166,7 +166,7 @@ func (m *markdown) ranking() {
 	for _, h := range risky[:min(len(risky), m.Top)] {
 		worst := &h.Findings[0]
 		rows = append(rows, fmt.Sprintf("| %d | %s | %s | %.1f | %s | %s %s | %s |",
-			h.Risk.Rank, code(h.Name, maxHostName), md(snip(strings.Join(h.Groups, " "))), h.Risk.Score, htmlLost(h),
+			h.Risk.Rank, code(h.Name, maxHostName), md(snip(strings.Join(h.Groups, " "))), h.Risk.Score, h.lost(),
 			worst.Rule, md(snip(strings.TrimSpace(worst.Name+" "+worst.Subject))), tally(h)))
 	}
 	m.table("Hosts by risk", "| # | host | groups | risk | lost/s | because of | findings |", rows)

@@ -28,7 +28,8 @@ type summary struct {
 type stageSum struct {
 	stage                     drop.Stage
 	dropping, dropped, atRisk hostSet
-	perSecond                 float64 // lost in this window
+	perSecond                 float64   // lost in this window
+	unit                      drop.Unit // of that; packets where there are several
 }
 
 // A ruleSum is all that one rule found.
@@ -126,6 +127,11 @@ func (s *summary) addStage(h *Host, f *Finding) {
 	case drop.Dropping:
 		stage.dropping[h] = true
 		stage.perSecond += f.losing()
+		if f.Loss != nil && stage.unit == "" {
+			stage.unit = f.Loss.Unit
+		} else if f.Loss != nil && stage.unit != f.Loss.Unit {
+			stage.unit = drop.Packets
+		}
 	case drop.Dropped:
 		stage.dropped[h] = true
 	case drop.AtRisk:
@@ -133,12 +139,24 @@ func (s *summary) addStage(h *Host, f *Finding) {
 	}
 }
 
-// losing is what the finding loses a second, now.
+// losing is what the finding loses a second, now; 0 if it is waived.
 func (f *Finding) losing() float64 {
-	if f.Kind != drop.Dropping || f.Loss == nil || f.Loss.PerSecond == nil {
+	if f.Kind != drop.Dropping || f.Waived != nil || f.Loss == nil || f.Loss.PerSecond == nil {
 		return 0
 	}
 	return *f.Loss.PerSecond
+}
+
+// lost is what a host loses a second, now, in words; empty where it loses nothing.
+func (h *Host) lost() string {
+	sum := 0.0
+	for i := range h.Findings {
+		sum += h.Findings[i].losing()
+	}
+	if sum == 0 {
+		return ""
+	}
+	return rate(sum)
 }
 
 // sorted orders rules: by the class of their worst finding, then hosts, then their IDs.

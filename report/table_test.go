@@ -5,12 +5,15 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"html/template"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/fleetdrop/fleetdrop/inventory"
 )
@@ -52,10 +55,45 @@ func TestTable(t *testing.T) {
 	for name, o := range map[string]Options{
 		"table-60.txt":      {Width: 60},
 		"table-80.txt":      {Width: 80},
-		"table-160.txt":     {Width: 160},
+		"table-120.txt":     {Width: 120},
+		"table-200.txt":     {Width: 200},
 		"table-verbose.txt": {Width: 100, Verbose: true},
 	} {
 		golden(t, name, written(t, "table", testReport(t), o))
+	}
+}
+
+// TestTableFits writes the demo's fleet at many widths: a row of a table is one line, and no
+// line is longer than the terminal is wide, but a command, which is copied.
+func TestTableFits(t *testing.T) {
+	r := demoReport(t)
+	commands := map[string]bool{}
+	for _, h := range r.Hosts {
+		for _, f := range h.Findings {
+			for _, s := range f.Remedy {
+				commands[s.Command] = true
+			}
+		}
+	}
+	for _, width := range []int{80, 100, 120, 160, 200} {
+		part, severities := "", []string{}
+		for line := range strings.Lines(string(written(t, "table", r, Options{Width: width}))) {
+			line = strings.TrimRight(line, "\n")
+			command, _, _ := strings.Cut(strings.TrimSpace(line), "   (now")
+			if n := text.StringWidth(line); n > width && !commands[command] {
+				t.Errorf("%d columns of %d: %s", n, width, line)
+			}
+			if !strings.HasPrefix(line, " ") {
+				part = line
+			} else if part == "TOP FINDINGS" {
+				severities = append(severities, strings.Fields(line)[0])
+			}
+		}
+		for _, word := range severities[1:] { // behind the titles
+			if !slices.Contains([]string{"CRITICAL", "HIGH", "MEDIUM", "LOW", "and", "harmless,"}, word) {
+				t.Errorf("%d columns: a row begins with %q", width, word)
+			}
+		}
 	}
 }
 
@@ -99,9 +137,17 @@ func TestHints(t *testing.T) {
 
 // TestFormats pins every format for a fleet that has one of each.
 func TestFormats(t *testing.T) {
-	for _, format := range []string{"json", "ndjson", "csv", "html", "markdown", "junit", "sarif"} {
+	for _, format := range []string{"json", "ndjson", "csv", "markdown", "junit", "sarif"} {
 		golden(t, "report."+format, written(t, format, testReport(t), Options{}))
 	}
+	page := string(written(t, "html", testReport(t), Options{}))
+	for part, name := range map[string]string{pageStyle: "report.css", pageScript: "report.js", strings.ReplaceAll(template.HTMLEscapeString(contentPolicy()), "+", "&#43;"): "the policy"} {
+		if strings.Count(page, part) != 1 {
+			t.Errorf("%s is not in the page once", name)
+		}
+		page = strings.Replace(page, part, "("+name+")", 1)
+	}
+	golden(t, "report.html", []byte(page))
 	if err := Write(&bytes.Buffer{}, "pdf", testReport(t), Options{}); err == nil {
 		t.Error("there is a pdf")
 	}
