@@ -22,11 +22,12 @@ func TestImports(t *testing.T) {
 		"report":              {"probe", "probe/kernel", "probe/drop", "probe/lint", "inventory"},
 		"report/run":          {"report", "inventory", "probe"},
 		"testdata":            {"probe"},
+		"testdata/pictures":   {"report", "report/run"},
 		"testdata/convert":    {"probe", "probe/kernel", "probe/drop", "testdata"},
 		"cmd/fleetlab":        {"report", "probe/drop"},
 		"cmd/fleetdrop":       {"inventory", "probe", "probe/kernel", "probe/drop", "probe/lint", "probe/remote", "probe/remote/replay", "probe/sysctl", "report", "report/run", "testdata"},
 	}
-	list := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...", "./testdata", "./testdata/convert")
+	list := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...", "./testdata", "./testdata/convert", "./testdata/pictures")
 	list.Dir = "../.."
 	out, err := list.Output()
 	if err != nil {
