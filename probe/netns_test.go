@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -63,6 +64,7 @@ func TestNetns(t *testing.T) {
 	tree.write(t, a+"/udp", "  sl  local drops\n 1: x 0\n 2: y 3\n", 0o644)
 	tree.write(t, a+"/tcp", "  sl  local_address st\n 0: 00:16 0A \n 2: 00:18 01 \n", 0o644)
 	tree.write(t, "/proc/31/net/netstat", "TcpExt: ListenDrops\nTcpExt: 0\n", 0o644)
+	tree.write(t, "/proc/31/net/udp", "  sl  local drops\n 1: x 0\n", 0o644)
 	tree.write(t, "/proc/31/net/snmp6", "Ip6InReceives \t18446744073709551615\n", 0o644)
 	tree.write(t, "/proc/31/net/stat/nf_conntrack", "entries drop\n00000000 00000000\n00000000 00000000\n", 0o644)
 	tree.write(t, "/proc/31/net/tcp", "  sl  local_address st\n 0: 00:16 0A \n", 0o644)
@@ -80,6 +82,7 @@ func TestNetns(t *testing.T) {
 		"/proc/31/net/snmp6":              "known Ip6InReceives \t18446744073709551615\n",
 		"/proc/31/net/stat/nf_conntrack":  "known ",
 		"/proc/31/net/tcp":                "", // nobody was refused there
+		"/proc/31/net/udp":                "known ",
 		"/proc/32/net/snmp":               "known Ip: InReceives\nIp: 70\n",
 		"/proc/30/net/snmp":               "",
 		"/proc/1/net/snmp":                "",
@@ -248,6 +251,7 @@ Drops 40
 -- first /proc/101/net/netstat --
 Drops 9
 -- first /proc/102/net/netstat --
+-- first /proc/102/net/udp --
 -- first /proc/103/net/netstat --
 Drops 8
 -- /proc/net/netstat --
@@ -267,6 +271,7 @@ a
 b
 -- /proc/102/net/netstat --
 Drops 3
+-- /proc/102/net/udp --
 -- /proc/103/net/netstat --
 Drops 2
 -- /proc/104/net/netstat --
@@ -299,6 +304,10 @@ Drops 1
 	}
 	if list, _ := Netns.In(s).Get(); list.Denied != 3 {
 		t.Errorf("%d processes may not be looked at, not 3", list.Denied)
+	}
+	sockets := &Section[string]{Read{File: "/proc/net/udp", Netns: EachNetns}, func(string) (string, error) { return "", errors.New("no titles") }}
+	if f := sockets.In(s.Inside(s.Namespaces()[1])); f.State != Known || sockets.First(s.Inside(s.Namespaces()[1])).State != Known {
+		t.Errorf("sockets of which none is told: %v", f.State)
 	}
 	in := s.Inside(s.Namespaces()[5])
 	for reader, want := range map[Reader]string{

@@ -85,6 +85,9 @@ func factsIn(readers []probe.Reader, o probe.Output) sectionFacts {
 		if !r.Matches(o.Section) {
 			continue
 		}
+		if o.Text == "" && o.Section != r.ID() && r.Instance(o.Section) == "" {
+			return f // of another network namespace, where all of it is zero
+		}
 		t, err := r.Table(o.Text)
 		if err != nil && o.State == probe.Known {
 			f.State, f.Error = probe.Garbled.String(), err.Error()
