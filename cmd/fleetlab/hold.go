@@ -83,8 +83,9 @@ func (h *hold) run(ctx context.Context, c *console) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(h.seconds)*time.Second)
 	defer cancel()
 	var all errgroup.Group
+	slots := make(chan struct{}, most)
 	for _, host := range l.hosts {
-		all.Go(func() error { return host.hold(ctx) })
+		all.Go(func() error { return host.hold(ctx, slots) })
 	}
 	err = all.Wait()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -94,13 +95,20 @@ func (h *hold) run(ctx context.Context, c *console) (err error) {
 }
 
 // hold provokes the host's fault again and again until the context ends; one of the past only
-// once.
-func (h *host) hold(ctx context.Context) error {
+// once. It takes one of the slots for that, so a machine with many hosts keeps some breath.
+func (h *host) hold(ctx context.Context, slots chan struct{}) error {
 	if h.provoke == nil {
 		return nil
 	}
 	for again := true; again && ctx.Err() == nil; again = !h.fault.past && wait(ctx, 500*time.Millisecond) == nil {
-		if _, err := h.provoke(ctx); err != nil {
+		if !h.fault.lasting { // that one would keep it
+			slots <- struct{}{}
+		}
+		_, err := h.provoke(ctx)
+		if !h.fault.lasting {
+			<-slots
+		}
+		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("%s: %w", h.fault.name, err)
 		}
 	}

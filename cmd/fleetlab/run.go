@@ -142,7 +142,7 @@ func (r *run) once(ctx context.Context, c *console, program string, faults []fau
 	if err := l.up(ctx, faults); err != nil {
 		return nil, s, err
 	}
-	fmt.Fprintf(c.stderr, "%d hosts with sshd are up after %.1f s\n", len(l.hosts), time.Since(began).Seconds())
+	fmt.Fprintf(c.stderr, "%s with sshd: up after %.1f s\n", plural(len(l.hosts)), time.Since(began).Seconds())
 	scanner := &scanner{lab: l, fleetdrop: program, runs: r.keep}
 	looks, err := r.look(ctx, c, scanner)
 	if err != nil {
