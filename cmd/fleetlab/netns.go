@@ -58,6 +58,8 @@ func (n netns) output(stdin, name string, args ...string) (out string, err error
 	err = n.do(func() error {
 		cmd := exec.Command(name, args...)
 		cmd.Stdin = strings.NewReader(stdin)
+		// The legacy iptables would leave /run/xtables.lock.
+		cmd.Env = append(os.Environ(), "XTABLES_LOCKFILE=/dev/null")
 		var stdout, stderr strings.Builder
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
 		err := cmd.Run()
