@@ -65,6 +65,12 @@ func rulePage(r *drop.Rule) string {
 		}
 		fmt.Fprintf(&b, "- needs %s\n", strings.Join(any, " or "))
 	}
+	for _, h := range r.All {
+		fmt.Fprintf(&b, "- needs `%s` where the host has it\n", place(h.Source()))
+	}
+	if r.Expects {
+		b.WriteString("- needs what the policy expects, where the host has it\n")
+	}
 	for _, h := range r.Wants {
 		fmt.Fprintf(&b, "- wants `%s`\n", place(h.Source()))
 	}

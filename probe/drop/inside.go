@@ -11,7 +11,7 @@ import (
 // judgeInside has the rules that are true of one network namespace look at those beside the
 // login's, each with claims of its own, and adds what they find to the verdicts. Rules do not
 // know of it: they ask for facts, and are given those of the namespace, or none.
-func judgeInside(verdicts []Verdict, rules []*Rule, limits Limits, s *probe.Snapshot, namespaces []*probe.Namespace) {
+func judgeInside(verdicts []Verdict, rules []*Rule, settings *Settings, s *probe.Snapshot, namespaces []*probe.Namespace) {
 	var at []int
 	var inside []*Rule
 	for i, r := range rules {
@@ -24,7 +24,7 @@ func judgeInside(verdicts []Verdict, rules []*Rule, limits Limits, s *probe.Snap
 			continue
 		}
 		within := s.Inside(n)
-		for i, v := range judgeAll(inside, limits, within) {
+		for i, v := range judgeAll(inside, settings, within) {
 			for _, f := range v.Findings {
 				if f, ok := f.inside(within, inside[i]); ok {
 					verdicts[at[i]].add(f)
@@ -47,7 +47,7 @@ func (v *Verdict) add(f Finding) {
 // Inside says that the rule can judge a network namespace that is not the login's: what it
 // needs can be read of any: see probe.EachNetns.
 func (r *Rule) Inside() bool {
-	return r.Scope == Netns && !slices.ContainsFunc(r.Needs, func(need Need) bool {
+	return r.Scope == Netns && !r.Expects && !slices.ContainsFunc(r.Needs, func(need Need) bool {
 		return !slices.ContainsFunc(need, func(h probe.Handle) bool { return probe.Anywhere(h) })
 	})
 }
