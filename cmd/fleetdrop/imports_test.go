@@ -17,15 +17,17 @@ func TestImports(t *testing.T) {
 		"probe/sysctl":        {},
 		"probe/drop":          {"probe", "probe/kernel", "probe/sysctl"},
 		"probe/lint":          {"probe/drop", "probe/sysctl"},
+		"probe/policy":        {"probe/drop"},
 		"probe/remote":        {"probe", "inventory"},
 		"probe/remote/replay": {"probe", "inventory"},
-		"report":              {"probe", "probe/kernel", "probe/drop", "probe/lint", "inventory"},
+		"report":              {"probe", "probe/kernel", "probe/drop", "probe/lint", "probe/policy", "inventory"},
 		"report/run":          {"report", "inventory", "probe"},
 		"testdata":            {"probe"},
 		"testdata/pictures":   {"report", "report/run"},
 		"testdata/convert":    {"probe", "probe/kernel", "probe/drop", "testdata"},
 		"cmd/fleetlab":        {"report", "probe/drop"},
-		"cmd/fleetdrop":       {"inventory", "probe", "probe/kernel", "probe/drop", "probe/lint", "probe/remote", "probe/remote/replay", "probe/sysctl", "report", "report/run", "testdata"},
+		"cmd/fleetdrop": {"inventory", "probe", "probe/kernel", "probe/drop", "probe/lint", "probe/policy", "probe/remote",
+			"probe/remote/replay", "probe/sysctl", "report", "report/run", "testdata"},
 	}
 	list := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...", "./testdata", "./testdata/convert", "./testdata/pictures")
 	list.Dir = "../.."

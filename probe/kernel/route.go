@@ -31,8 +31,12 @@ type Route struct {
 
 // parseRoutes parses a line of titles, and lines with the words below them. Addresses are in
 // hexadecimal, as the memory of the host holds them: little-endian, but for the few machines
-// where the mask 00FFFFFF would be none.
+// where the mask 00FFFFFF would be none. A namespace that never had a route has no table, and the
+// file is empty.
 func parseRoutes(text string) ([]Route, error) {
+	if text == "" {
+		return nil, nil
+	}
 	line, text, _ := strings.Cut(text, "\n")
 	titles := strings.Fields(line)
 	var columns [6]int
