@@ -35,6 +35,7 @@ var formats = []struct {
 	{"junit", writeJUnit},
 	{"sarif", writeSARIF},
 	{"html", writeHTML},
+	{"gate", writeGate},
 }
 
 // Formats returns the names of the formats, the default first.

@@ -41,6 +41,9 @@ type Gates struct {
 	FailOnLoss Level // dropping findings; never the totals since boot
 	MaxFailed  Share // of the hosts may fail
 	Changed    bool  // findings count only if they are new, or worse, than in the earlier scan
+
+	Baseline      Baseline // what was known fails nothing; nil is no baseline
+	StrictWaivers bool     // waivers that have expired or match nothing fail a scan
 }
 
 // A Status is how the scan ended.
@@ -80,7 +83,7 @@ func (g Gates) status(r *Report) Status {
 	if s.Hosts > 0 && s.Scanned == 0 {
 		codes = append(codes, ExitNone)
 	}
-	if s.Failing > 0 {
+	if s.Failing > 0 || g.StrictWaivers && r.Policy.broken() > 0 {
 		codes = append(codes, ExitFindings)
 	}
 	if s.Failed+s.Partial > g.MaxFailed.of(s.Hosts) {
@@ -95,7 +98,7 @@ func (g Gates) open() bool { return !g.FailOn.set && !g.FailOnLoss.set }
 
 func (g Gates) fails(f *Finding) bool {
 	switch {
-	case f.Waived != nil, g.Changed && f.change != ChangeNew && f.change != ChangeWorse:
+	case f.Waived != nil, f.Known, g.Changed && f.change != ChangeNew && f.change != ChangeWorse:
 		return false
 	case f.Kind == drop.AtRisk:
 		return g.FailOn.met(f.Severity)

@@ -105,6 +105,9 @@ type Finding struct {
 	Evidence    []Evidence    `json:"evidence"`
 	Remedy      []Step        `json:"remedy"` // the cheapest first
 	Waived      *Waiver       `json:"waived"`
+	Lapsed      *Waiver       `json:"lapsed,omitempty"` // the waiver that has expired: the finding counts again
+	Known       bool          `json:"known,omitempty"`  // it is in the baseline, and fails nothing
+	Policy      string        `json:"policy,omitempty"` // the line of the policy that expects something else
 
 	change Change // against an earlier scan
 }
@@ -149,7 +152,8 @@ type Step struct {
 type Waiver struct {
 	Reason  string `json:"reason"`
 	Owner   string `json:"owner,omitempty"`
-	Expires string `json:"expires,omitempty"` // "2027-01-31"
+	Expires string `json:"expires,omitempty"` // "2027-01-31", the last day
+	Origin  string `json:"origin,omitempty"`  // "fleetdrop.policy.yaml:48"
 }
 
 // Scanned is a host that was judged by these rules. A host of a capture has no more than
@@ -235,6 +239,7 @@ func finding(host string, s *probe.Snapshot, r *drop.Rule, f drop.Finding) Findi
 		Fingerprint: Fingerprint(f.Rule, host, f.Identity()),
 		Netns:       netns(f.Netns), Loss: loss(f.Loss),
 		Evidence: make([]Evidence, len(f.Evidence)), Remedy: make([]Step, len(f.Steps)),
+		Policy: clean(f.Expected, maxName),
 	}
 	if r != nil {
 		found.Name, found.Stage = r.Name, r.Stage

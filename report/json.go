@@ -69,6 +69,7 @@ type (
 	statusLine struct {
 		Type    string   `json:"type"` // "status"
 		Run     Run      `json:"run"`
+		Policy  *Policy  `json:"policy,omitempty"`
 		Status  Status   `json:"status"`
 		Fleet   Fleet    `json:"fleet"`
 		Changes *Changes `json:"changes"`
@@ -103,7 +104,7 @@ func (s *Stream) Host(h Host) {
 
 // End writes the line for the status. An error is the first of any line.
 func (s *Stream) End(r *Report) error {
-	s.line(statusLine{"status", r.Run, r.Status, r.Fleet, r.Changes})
+	s.line(statusLine{"status", r.Run, r.Policy, r.Status, r.Fleet, r.Changes})
 	return s.err
 }
 

@@ -33,9 +33,10 @@ type Report struct {
 
 // A Head says which scan a report is of.
 type Head struct {
-	Schema string `json:"schema"` // New fills it in
-	Tool   Tool   `json:"tool"`
-	Run    Run    `json:"run"`
+	Schema string  `json:"schema"` // New fills it in
+	Tool   Tool    `json:"tool"`
+	Run    Run     `json:"run"`
+	Policy *Policy `json:"policy,omitempty"` // nil where none was given
 }
 
 // A Tool is the program that judged.
@@ -82,6 +83,7 @@ func Sections() []probe.Reader {
 // report, in whatever order they come. It takes over the slice of hosts.
 func New(head Head, rules []Rule, hosts []Host, gates Gates) *Report {
 	r := &Report{Head: head.clean(), Rules: list(rules), Hosts: list(hosts), gates: gates}
+	gates.Baseline.mark(r.Hosts)
 	rank(r.Hosts)
 	r.Fleet = fleetOf(r.Hosts)
 	r.Status = gates.status(r)
@@ -100,14 +102,17 @@ func (head Head) clean() Head {
 // Counted calls yield for each finding, the worst host's first. What is true of a machine
 // is counted once, however many of the hosts are namespaces of it: they have one boot_id.
 func (r *Report) Counted(yield func(*Host, *Finding) bool) {
-	type cause struct{ boot, rule, subject string }
+	type cause struct {
+		boot, rule, subject string
+		waived              bool // on one of the hosts it may be, and on another not
+	}
 	seen := map[cause]bool{}
 	for i := range r.Hosts {
 		h := &r.Hosts[i]
 		for j := range h.Findings {
 			f := &h.Findings[j]
 			if f.Scope == drop.Machine && h.BootID != "" {
-				c := cause{h.BootID, f.Rule, f.Subject}
+				c := cause{h.BootID, f.Rule, f.Subject, f.Waived != nil}
 				if seen[c] {
 					continue
 				}

@@ -18,6 +18,7 @@ type summary struct {
 	notes   []*ruleSum
 	hidden  int // findings below the severity that is shown
 	waived  int
+	known   int // in the baseline
 	failed  []*errorSum
 	partial []*errorSum
 	missing []*missingSum // that which the most hosts lack first
@@ -94,6 +95,9 @@ func (s *summary) addFindings(r *Report, least drop.Severity) {
 		case f.Severity < least:
 			s.hidden++
 			continue
+		}
+		if f.Known && f.Kind != drop.Note {
+			s.known++
 		}
 		sums := found
 		if f.Kind == drop.Note {

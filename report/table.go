@@ -226,6 +226,12 @@ func (p *page) alsoFound() {
 	if p.waived > 0 {
 		also = append(also, fmt.Sprintf("%d waived", p.waived))
 	}
+	if p.known > 0 {
+		also = append(also, fmt.Sprintf("%d of these are in the baseline", p.known))
+	}
+	for _, n := range p.r.Policy.Notices() {
+		also = append(also, Visible(n.String()))
+	}
 	if p.hidden > 0 {
 		also = append(also, fmt.Sprintf("%d below %s (--severity)", p.hidden, p.Severity))
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,7 +89,10 @@ func (p *page) finding(f *Finding) {
 		p.fill("      ", "    "+said)
 	}
 	if f.Waived != nil {
-		p.fill("      ", "    waived: "+p.show(f.Waived.Reason, maxShown))
+		p.fill("      ", "    waived until "+cmp.Or(f.Waived.Expires, "further notice")+": "+p.show(f.Waived.Reason, maxShown))
+	}
+	if f.Lapsed != nil {
+		p.fill("      ", "    its waiver expired "+f.Lapsed.Expires+": "+p.show(f.Lapsed.Reason, maxShown))
 	}
 	p.evidence(f.Evidence)
 	for i := range f.Remedy {

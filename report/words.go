@@ -188,6 +188,9 @@ func exitSays(s Status) string {
 		return ""
 	case ExitFindings:
 		why = fmt.Sprintf("%s at or above --fail-on or --fail-on-loss", count(s.Failing, "finding"))
+		if s.Failing == 0 {
+			why = "waivers that have expired or match nothing (--strict-waivers)"
+		}
 	case ExitIncomplete:
 		why = fmt.Sprintf("%s not scanned to the end (--max-failed N or P%% puts up with it)", count(s.Failed+s.Partial, "host"))
 	case ExitNone:

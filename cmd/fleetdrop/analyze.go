@@ -7,24 +7,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/fleetdrop/fleetdrop/inventory"
 	"github.com/fleetdrop/fleetdrop/probe"
-	"github.com/fleetdrop/fleetdrop/probe/drop"
 	"github.com/fleetdrop/fleetdrop/report"
 	"github.com/fleetdrop/fleetdrop/report/run"
 )
-
-// gates are the flags that fail a scan.
-type gates struct{ report.Gates }
-
-func (g *gates) flags(f *pflag.FlagSet) {
-	f.Var(&g.FailOn, "fail-on", "exit 1 if there is an at-risk finding of this severity or above")
-	f.Var(&g.FailOnLoss, "fail-on-loss", "exit 1 if a host loses packets now, at this severity or above; what was lost before never counts")
-	f.Var(&g.MaxFailed, "max-failed", "exit 3 only if more hosts than this were not scanned to the end")
-}
 
 func someCaptures(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
@@ -36,7 +25,7 @@ func someCaptures(cmd *cobra.Command, args []string) error {
 func newAnalyze(c *console) *cobra.Command {
 	var (
 		ch  chosen
-		g   gates
+		j   judging
 		out output
 	)
 	cmd := &cobra.Command{
@@ -50,6 +39,9 @@ func newAnalyze(c *console) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			rules, err := ch.rules()
 			if err != nil {
+				return err
+			}
+			if err := j.load(""); err != nil {
 				return err
 			}
 			come := waiting(c, args, out.quiet)
@@ -67,7 +59,7 @@ func newAnalyze(c *console) *cobra.Command {
 			hosts := make([]report.Host, len(captures))
 			for i, s := range captures {
 				h := inventory.Host{Name: s.name(), Origin: inventory.Origin{File: s.path}}
-				hosts[i] = judged(h, s.capture, rules)
+				hosts[i] = j.judge(h, s.capture, rules)
 				if s.partial {
 					hosts[i] = hosts[i].Partial(report.Error{
 						Code: "partial", Stage: "script", Message: probe.ErrIncomplete.Error(),
@@ -78,11 +70,11 @@ func newAnalyze(c *console) *cobra.Command {
 				head.Run.Inventory = append(head.Run.Inventory, s.path)
 			}
 			head.Run.Duration = time.Since(started).Seconds()
-			return out.finish(c, sinks, report.New(head, report.Rules(rules), hosts, g.Gates))
+			return out.finish(c, sinks, j.report(head, report.Rules(rules), hosts))
 		},
 	}
 	ch.flags(cmd.Flags())
-	g.flags(cmd.Flags())
+	j.flags(cmd.Flags())
 	out.flags(cmd.Flags())
 	return cmd
 }
@@ -96,12 +88,6 @@ func waiting(c *console, args []string, quiet bool) (come func()) {
 	}
 	fmt.Fprint(c.stderr, "waiting for the capture on the standard input; the script takes 10 s")
 	return func() { fmt.Fprint(c.stderr, "\r\x1b[K") }
-}
-
-// judged is the host that a capture is of.
-func judged(h inventory.Host, capture *probe.Capture, rules []*drop.Rule) report.Host {
-	s := probe.NewSnapshot(capture)
-	return report.Scanned(h, s, rules, drop.Judge(rules, nil, s))
 }
 
 // headOf begins the report of a run that starts now.

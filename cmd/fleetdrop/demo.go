@@ -50,7 +50,7 @@ make the exit code 3 here.`,
 		},
 	}
 	f := cmd.Flags()
-	s.gates.flags(f)
+	s.judging.gates.flags(f)
 	if err := s.MaxFailed.Set("2"); err != nil {
 		panic(err) // it is a number
 	}

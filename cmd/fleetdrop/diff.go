@@ -14,7 +14,7 @@ import (
 
 func newDiff(c *console) *cobra.Command {
 	var (
-		g    gates
+		j    judging
 		out  output
 		runs string
 	)
@@ -59,6 +59,9 @@ Exit codes: 0 done · 1 new or worse findings at or above --fail-on or --fail-on
 			} else if old = previous(saved); old == "" {
 				return fmt.Errorf("no run before %s is of the same inventory: name the two that are to be compared", saved.Head.Run.ID)
 			}
+			if err := j.load(runs); err != nil {
+				return err
+			}
 			path, err := run.Find(dir, old)
 			if err != nil {
 				return err
@@ -74,14 +77,14 @@ Exit codes: 0 done · 1 new or worse findings at or above --fail-on or --fail-on
 			if err != nil {
 				return err
 			}
-			g.Changed = true
-			r := saved.Report(g.Gates)
+			j.Changed = true
+			r := j.again(saved)
 			r.Against(earlier)
 			return out.finish(c, sinks, r)
 		},
 	}
 	runsFlag(cmd.Flags(), &runs)
-	g.flags(cmd.Flags())
+	j.flags(cmd.Flags())
 	out.table = report.WriteChanges
 	out.flags(cmd.Flags())
 	return cmd

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/fleetdrop/fleetdrop/report"
 	"github.com/fleetdrop/fleetdrop/report/run"
 )
 
@@ -15,7 +16,7 @@ var errNoRun = errors.New("--runs none keeps no run: name a folder")
 
 func newReport(c *console) *cobra.Command {
 	var (
-		g    gates
+		j    judging
 		out  output
 		runs string
 	)
@@ -40,11 +41,14 @@ the beginning of it, or "latest", which is the default.`,
 			if err != nil {
 				return err
 			}
+			if err := j.load(runs); err != nil {
+				return err
+			}
 			sinks, err := out.open(c)
 			if err != nil {
 				return err
 			}
-			r := saved.Report(g.Gates)
+			r := j.again(saved)
 			if last := filepath.Join(filepath.Dir(saved.Path), saved.Last); saved.Last != "" && run.Exists(last) {
 				if err := against(r, filepath.Dir(saved.Path), saved.Last); err != nil {
 					fmt.Fprintln(c.stderr, "fleetdrop: warning:", err)
@@ -54,7 +58,7 @@ the beginning of it, or "latest", which is the default.`,
 		},
 	}
 	runsFlag(cmd.Flags(), &runs)
-	g.flags(cmd.Flags())
+	j.flags(cmd.Flags())
 	out.flags(cmd.Flags())
 	return cmd
 }
@@ -66,6 +70,18 @@ func savedRuns(flag string) (string, error) {
 		err = errNoRun
 	}
 	return dir, err
+}
+
+// again is the report of a saved run. With a policy, findings are seen as that has it.
+func (j *judging) again(saved *run.Saved) *report.Report {
+	if j.policy == nil {
+		return saved.Report(j.Gates)
+	}
+	hosts := make([]report.Host, len(saved.Hosts))
+	for i, h := range saved.Hosts {
+		hosts[i] = h.Under(j.policy, j.now)
+	}
+	return j.report(saved.Head, saved.Rules, hosts)
 }
 
 func runsFlag(f *pflag.FlagSet, runs *string) {

@@ -46,7 +46,10 @@ func fleetdrop(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return int(code)
 	}
 	for line := range strings.SplitSeq(err.Error(), "\n") {
-		fmt.Fprintln(stderr, "fleetdrop: "+line)
+		if !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, ">") { // those are of the line before
+			line = "fleetdrop: " + line
+		}
+		fmt.Fprintln(stderr, line)
 	}
 	return 2
 }
@@ -87,8 +90,8 @@ A flag may stand in the environment: FLEETDROP_WINDOW=30s is --window 30s.`,
 	root.SetVersionTemplate(versionLine())
 	root.Flags().Bool("version", false, "print the version")
 	root.AddCommand(
-		newScan(c), newAnalyze(c), newReport(c), newDiff(c), newDemo(c),
-		newLint(c),
+		newScan(c), newCheck(c), newAnalyze(c), newReport(c), newDiff(c), newDemo(c),
+		newLint(c), newPolicy(c),
 		newHosts(c), newScript(c), newFacts(c), newRules(c), newExplain(c), newVersion(c),
 	)
 	completeValues(root)

@@ -69,7 +69,7 @@ type scan struct {
 	who
 	load
 	chosen
-	gates
+	judging
 	output
 	progressMode string
 	runs         string
@@ -96,31 +96,42 @@ was reached · 130 interrupted: what was gathered is saved and reported.`,
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(s.check(), checkProgress(s.progressMode)); err != nil {
+			if err := s.judging.load(s.runs); err != nil {
 				return err
 			}
-			ctx, abort, stop := interrupts(cmd.Context(), c)
-			defer stop()
-			hosts, err := s.who.load(ctx, c, args)
-			if err != nil {
-				if ctx.Err() != nil {
-					return exitCode(report.ExitInterrupted)
-				}
-				return err
-			}
-			names := slices.Concat(s.inventory, args)
-			s.of.Source = s.who.source(args)
-			return s.run(ctx, c, abort, names, hosts, rules)
+			return s.start(cmd, c, args, rules)
 		},
 	}
 	f := cmd.Flags()
 	s.who.flags(f)
 	s.load.flags(f)
 	s.chosen.flags(f)
-	s.gates.flags(f)
+	s.judging.flags(f)
 	s.output.flags(f)
 	s.keepFlags(f)
 	return cmd
+}
+
+// start checks what is left of the flags, reads the inventory, and scans.
+func (s *scan) start(cmd *cobra.Command, c *console, args []string, rules []*drop.Rule) error {
+	s.windowFrom(cmd, &s.window)
+	if err := errors.Join(s.check(), checkProgress(s.progressMode)); err != nil {
+		return err
+	}
+	ctx, abort, stop := interrupts(cmd.Context(), c)
+	defer stop()
+	hosts, err := s.who.load(ctx, c, args)
+	if err != nil {
+		if ctx.Err() != nil {
+			return exitCode(report.ExitInterrupted)
+		}
+		return err
+	}
+	s.of.Source = s.who.source(args)
+	if s.policy != nil {
+		s.of.Policy = s.policy.Hash
+	}
+	return s.run(ctx, c, abort, slices.Concat(s.inventory, args), hosts, rules)
 }
 
 func (s *scan) keepFlags(f *pflag.FlagSet) {
@@ -132,7 +143,7 @@ func (s *scan) keepFlags(f *pflag.FlagSet) {
 // run scans the hosts, and reports.
 func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names []string, hosts []inventory.Host, rules []*drop.Rule) error {
 	fleet := &remote.Fleet{
-		Script: scriptOf(rules), Window: s.window, Sudo: s.sudo == "auto", Version: version,
+		Script: s.script(rules), Window: s.window, Sudo: s.sudo == "auto", Version: version,
 		Rate: float64(s.rate), Concurrency: s.concurrency, PerJump: s.perJump,
 		ConnectTimeout: s.connect, HostTimeout: s.host,
 		HostKeys: remote.HostKeyPolicy(s.hostKey), KnownHosts: s.knownHosts,
@@ -165,7 +176,7 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	lines := begin(sinks, head, report.Rules(rules))
 	shows.start()
 	err = fleet.Scan(ctx, hosts, func(r remote.Result) {
-		h := hostOf(r, rules)
+		h := s.hostOf(r, rules)
 		shows.done(&h)
 		all = append(all, h)
 		lines.host(h)
@@ -188,7 +199,7 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	}
 	head.Run.Duration = time.Since(started).Round(10 * time.Millisecond).Seconds()
 	head.Run.Interrupted = errors.Is(context.Cause(ctx), errInterrupted)
-	result := report.New(head, report.Rules(rules), all, s.Gates)
+	result := s.report(head, report.Rules(rules), all)
 	if keep != nil {
 		if err := against(result, filepath.Dir(keep.Path()), keep.Last()); err != nil {
 			shows.warn(err.Error())
@@ -198,6 +209,7 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	if keep == nil {
 		return failed
 	}
+	keep.Judged(result.Policy)
 	if err := keep.Close(head.Run); err != nil {
 		fmt.Fprintln(c.stderr, "fleetdrop:", err)
 		return exitCode(report.Exit(result.Status.ExitCode, report.ExitUsage))
@@ -236,7 +248,7 @@ func against(r *report.Report, dir, last string) error {
 }
 
 // hostOf judges what came of a host.
-func hostOf(r remote.Result, rules []*drop.Rule) report.Host {
+func (s *scan) hostOf(r remote.Result, rules []*drop.Rule) report.Host {
 	var failure report.Error
 	if r.Err != nil {
 		failure = report.Error{Code: r.Err.Code, Stage: string(r.Err.Stage), Message: r.Err.Message, Hint: r.Err.Hint}
@@ -244,7 +256,7 @@ func hostOf(r remote.Result, rules []*drop.Rule) report.Host {
 	if r.Capture == nil {
 		return report.Failed(r.Host, failure)
 	}
-	h := judged(r.Host, r.Capture, rules)
+	h := s.judge(r.Host, r.Capture, rules)
 	h.Cost = &report.Cost{
 		Connect: milliseconds(r.Cost.Connect), Script: milliseconds(r.Cost.Script), Bytes: r.Cost.Bytes,
 	}

@@ -2,16 +2,21 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/probe/policy"
 	"github.com/fleetdrop/fleetdrop/report"
 )
 
 func newScript(c *console) *cobra.Command {
-	var ch chosen
+	var (
+		ch   chosen
+		file string
+	)
 	cmd := &cobra.Command{
 		Use:   "script",
 		Short: "Print the exact read-only script that runs on the hosts",
@@ -28,15 +33,27 @@ The script takes its window in seconds as the second argument: "sh -s '' 30".`,
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprint(c.stdout, scriptOf(rules))
+			var p *policy.Policy
+			if file != "" {
+				if p, err = policy.Load(file, time.Now()); err != nil {
+					return err
+				}
+			}
+			_, err = fmt.Fprint(c.stdout, scriptOf(rules, p))
 			return err
 		},
 	}
 	ch.flags(cmd.Flags())
+	policyFlag(cmd.Flags(), &file)
 	return cmd
 }
 
-// scriptOf returns the script that reads what the rules and the report want to know.
-func scriptOf(rules []*drop.Rule) string {
-	return probe.Script(append(drop.Sections(rules), report.Sections()...)...)
+// scriptOf returns the script that reads what the rules and the report want to know, and the sysctls
+// that a policy, if there is one, expects of some host.
+func scriptOf(rules []*drop.Rule, p *policy.Policy) string {
+	var expect []drop.Expectation
+	if p != nil {
+		expect = p.Expectations()
+	}
+	return probe.Script(append(drop.Sections(rules, expect...), report.Sections()...)...)
 }

@@ -25,6 +25,7 @@ type Value[T any] struct {
 // A file is one policy file as it was read, without what it extends.
 type file struct {
 	name    string
+	text    []byte
 	extends []extension
 	failOn  *Value[string]
 	window  *Value[time.Duration]
@@ -58,7 +59,8 @@ type sysctlChange struct {
 }
 
 type group struct {
-	match Match
+	match  Match
+	origin string
 	changes
 }
 
@@ -68,7 +70,7 @@ const longest = 366
 // read decodes one file. Dates are judged by today.
 func read(name string, text []byte, today time.Time) (*file, *decoder) {
 	d := &decoder{file: name, anchors: map[string]ast.Node{}}
-	f := &file{name: name}
+	f := &file{name: name, text: text}
 	root := d.parse(text)
 	if root == nil {
 		return f, d
@@ -138,6 +140,7 @@ func (d *decoder) group(n ast.Node) (g group) {
 			d.sysctls(v.node, &g.changes)
 		}
 	}
+	g.origin = valueOf(d, n, 0).Origin
 	if !matched {
 		d.fail(n, "this group has no match: which hosts is it for?")
 	}

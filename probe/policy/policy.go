@@ -7,7 +7,9 @@ package policy
 
 import (
 	"cmp"
+	"crypto/sha256"
 	_ "embed" // schema.json
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +31,7 @@ var JSONSchema []byte
 // A Policy is a file and all that it extends.
 type Policy struct {
 	Files   []string              // in the order in which they count, the last over those before
+	Hash    string                // of all that the files say
 	FailOn  *Value[string]        // none, or a severity; nil where no file says it
 	Window  *Value[time.Duration] // nil where no file says it
 	Waivers []Waiver              // of all files
@@ -168,13 +171,16 @@ func readFile(path string) ([]byte, error) {
 // assemble makes one policy of files, the last counting over those before.
 func assemble(files []*file) *Policy {
 	p := &Policy{}
+	sum := sha256.New()
 	for _, f := range files {
+		fmt.Fprintf(sum, "%d:%s\n%x", len(f.name), f.name, sha256.Sum256(f.text))
 		p.Files = append(p.Files, f.name)
 		p.FailOn, p.Window = cmp.Or(f.failOn, p.FailOn), cmp.Or(f.window, p.Window)
 		p.all = append(p.all, f.all)
 		p.groups = append(p.groups, f.groups...)
 		p.Waivers = append(p.Waivers, f.waivers...)
 	}
+	p.Hash = hex.EncodeToString(sum.Sum(nil)[:16])
 	slices.SortStableFunc(p.groups, func(a, b group) int { return a.match.specific(b.match) })
 	return p
 }
@@ -273,3 +279,20 @@ func (e *Effective) Settings() *drop.Settings {
 
 // Settings are what Judge takes for a host.
 func (p *Policy) Settings(h Host) *drop.Settings { return p.Effective(h).Settings() }
+
+// Unmatched returns the matches of groups and waivers that fit none of the hosts, and where they
+// stand.
+func (p *Policy) Unmatched(hosts []Host) (all []Value[Match]) {
+	add := func(m Match, origin string) {
+		if !slices.ContainsFunc(hosts, m.hosts) {
+			all = append(all, Value[Match]{m, origin})
+		}
+	}
+	for _, g := range p.groups {
+		add(g.match, g.origin)
+	}
+	for _, w := range p.Waivers {
+		add(w.Match, w.Origin)
+	}
+	return all
+}

@@ -43,7 +43,7 @@ func Load(dir, name string) (*Saved, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Head = report.Head{Schema: report.Schema, Tool: m.Tool, Run: m.Run}
+	s.Head = report.Head{Schema: report.Schema, Tool: m.Tool, Run: m.Run, Policy: m.Policy}
 	s.Head.Run.Interrupted = s.Head.Run.Interrupted || !m.Finished
 	s.Rules, s.Of, s.Last = m.Rules, m.Of, m.Last
 	return s, nil

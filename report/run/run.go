@@ -44,13 +44,14 @@ const (
 
 // meta is run.json.
 type meta struct {
-	Schema   string        `json:"schema"`
-	Tool     report.Tool   `json:"tool"`
-	Run      report.Run    `json:"run"`
-	Rules    []report.Rule `json:"rules"`
-	Of       Of            `json:"of"`
-	Last     string        `json:"last"`     // the ID of the run that this one was held against; empty without one
-	Finished bool          `json:"finished"` // Close was called; without it the scan ended like a candle
+	Schema   string         `json:"schema"`
+	Tool     report.Tool    `json:"tool"`
+	Run      report.Run     `json:"run"`
+	Rules    []report.Rule  `json:"rules"`
+	Policy   *report.Policy `json:"policy,omitempty"` // what became of it
+	Of       Of             `json:"of"`
+	Last     string         `json:"last"`     // the ID of the run that this one was held against; empty without one
+	Finished bool           `json:"finished"` // Close was called; without it the scan ended like a candle
 }
 
 // Of says what a run is of, so that runs of the same are found again.

@@ -131,6 +131,9 @@ func (w *Writer) Capture(h inventory.Host, c *probe.Capture) {
 	w.err = cmp.Or(w.err, err)
 }
 
+// Judged keeps what became of the policy's waivers, before Close.
+func (w *Writer) Judged(p *report.Policy) { w.meta.Policy = p }
+
 // Close ends the run with what is known of it only now: its time, and whether it was
 // interrupted. It removes the oldest runs of the folder beyond Keep. An error is the first
 // that came up since Create.
