@@ -95,6 +95,9 @@ func judgement(r *Report) []string {
 		first = count(n, kind) + " on " + count(len(hosts), "host")
 	}
 	parts := []string{first + " " + r.gates.levels()}
+	if r.gates.open() {
+		parts[0] = "no gate is set"
+	}
 	var known, waived int
 	for _, f := range spared {
 		if f.finding.Waived != nil {
@@ -142,9 +145,6 @@ func (g Gates) levels() string {
 	}
 	if g.FailOnLoss.set {
 		parts = append(parts, "losing packets at or above "+g.FailOnLoss.String())
-	}
-	if len(parts) == 0 {
-		return "fail, for there is no gate"
 	}
 	return strings.Join(parts, " or ")
 }

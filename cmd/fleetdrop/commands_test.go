@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -25,7 +27,8 @@ func TestCommands(t *testing.T) {
 		Dir:                 "testdata",
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "netns": netns},
+		Condition:           condition,
 		Setup: func(e *testscript.Env) error {
 			home := e.Getenv("WORK") + "/home"
 			e.Setenv("HOME", home)
@@ -33,6 +36,35 @@ func TestCommands(t *testing.T) {
 			return os.MkdirAll(home, 0o700)
 		},
 	})
+}
+
+// condition knows [root]: network namespaces may be made.
+func condition(name string) (bool, error) {
+	if name != "root" {
+		return false, fmt.Errorf("no condition %q", name)
+	}
+	return mayUnshare(), nil
+}
+
+var mayUnshare = sync.OnceValue(func() bool {
+	probe := fmt.Sprintf("fleetdrop-%d-probe", os.Getpid())
+	if os.Getuid() != 0 || exec.Command("ip", "netns", "add", probe).Run() != nil {
+		return false
+	}
+	return exec.Command("ip", "netns", "delete", probe).Run() == nil
+})
+
+// netns is the command "netns VARIABLE": it makes a network namespace for the time of the script,
+// and puts its name into the variable.
+func netns(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: netns VARIABLE")
+	}
+	name := fmt.Sprintf("fleetdrop-%d-%s", os.Getpid(), args[0])
+	ts.Check(ts.Exec("ip", "netns", "add", name))
+	ts.Defer(func() { exec.Command("ip", "netns", "delete", name).Run() })
+	ts.Check(ts.Exec("ip", "-n", name, "link", "set", "lo", "up"))
+	ts.Setenv(args[0], name)
 }
 
 // exits is the command "exits CODE PROGRAM ARG...": it runs a program and fails on any other
