@@ -59,7 +59,10 @@ func TestRoutes(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("%v, got %v", err, got)
 	}
-	for _, text := range []string{"", "hello\n", routes + "eth0\t0\n", routes + "eth0\t0\t0\t1\t0\t0\t0\t00FF00FF\t0\t0\t0\n"} {
+	if got, err := Routes.Parse(""); err != nil || len(got) > 0 {
+		t.Errorf("without a table: %v, got %v", err, got)
+	}
+	for _, text := range []string{"hello\n", routes + "eth0\t0\n", routes + "eth0\t0\t0\t1\t0\t0\t0\t00FF00FF\t0\t0\t0\n"} {
 		if got, err := Routes.Parse(text); err == nil {
 			t.Errorf("%q is %v", text, got)
 		}
