@@ -49,8 +49,8 @@ func Formats() []string {
 
 // CheckFormat returns an error that names the formats if there is none of that name.
 func CheckFormat(name string) error {
-	if !slices.Contains(Formats(), name) {
-		return fmt.Errorf("%q is no format: it is one of %s", name, strings.Join(Formats(), ", "))
+	if all := append(Formats(), Remedy); !slices.Contains(all, name) {
+		return fmt.Errorf("%q is no format: it is one of %s", name, strings.Join(all, ", "))
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ type output struct {
 
 func (o *output) flags(f *pflag.FlagSet) {
 	formats := strings.Join(report.Formats(), ", ")
-	f.StringVarP(&o.format, "format", "f", report.Formats()[0], "what to print: "+formats)
+	f.StringVarP(&o.format, "format", "f", report.Formats()[0], "what to print: "+formats+"; or "+report.Remedy+", a folder")
 	f.StringVarP(&o.path, "output", "o", "-", "print to this file")
 	f.StringArrayVar(&o.reports, "report", nil, "write another report, `FORMAT=PATH`; may be given again")
 	f.IntVar(&o.top, "top", 20, "how many hosts to list; three of them are described, all with -v")
@@ -60,6 +60,7 @@ type sink struct {
 	out    io.Writer
 	table  func(io.Writer, *report.Report, report.Options) error
 	stream *report.Stream // of a format that is written while the scan goes on
+	folder string         // a temporary one that is renamed to path, of a format that is a folder
 }
 
 // A live is the reports that are written while a scan goes on: ndjson.
@@ -114,6 +115,9 @@ func (o *output) open(c *console) (sinks []*sink, _ error) {
 // openSink opens one. A regular file is made beside its place, so that nobody ever sees
 // half of a report, and an old one stays until the new one is whole.
 func openSink(c *console, format, path string) (*sink, error) {
+	if format == report.Remedy {
+		return openFolder(format, path)
+	}
 	if path == "-" {
 		return &sink{format: format, path: "stdout", out: c.stdout}, nil
 	}
@@ -133,6 +137,26 @@ func openSink(c *console, format, path string) (*sink, error) {
 		return nil, fmt.Errorf("cannot write the %s report to %s: %w", format, path, err)
 	}
 	return &sink{format: format, path: path, file: file, temp: true, out: file}, nil
+}
+
+// openFolder makes a folder beside its place. What is there already stays: it may have been reviewed.
+func openFolder(format, path string) (*sink, error) {
+	if path == "-" {
+		return nil, fmt.Errorf("%s is a folder of files: name it with -o FOLDER", format)
+	}
+	path = filepath.Clean(path)
+	if old, err := os.ReadDir(path); err == nil && len(old) > 0 || err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is not an empty folder: name a new one for the %s report", path, format)
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		var why *fs.PathError
+		if errors.As(err, &why) {
+			err = why.Err
+		}
+		return nil, fmt.Errorf("cannot write the %s report to %s: %w", format, path, err)
+	}
+	return &sink{format: format, path: path, folder: temp}, nil
 }
 
 // write writes all reports. One that fails does not keep the others from being written.
@@ -164,6 +188,9 @@ func repository() (root, dir string) {
 }
 
 func (s *sink) write(r *report.Report, options report.Options) error {
+	if s.folder != "" {
+		return s.writeFolder(r)
+	}
 	var err error
 	switch {
 	case s.stream != nil:
@@ -193,6 +220,19 @@ func (s *sink) close(err error) error {
 	return os.Rename(s.file.Name(), s.path)
 }
 
+func (s *sink) writeFolder(r *report.Report) error {
+	err := errors.Join(report.WriteRemedy(s.folder, r), os.Chmod(s.folder, 0o755))
+	if err == nil {
+		if err = os.Remove(s.path); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(s.folder))
+	}
+	return os.Rename(s.folder, s.path)
+}
+
 // discard takes back what open opened.
 func discard(sinks []*sink) (err error) {
 	for _, s := range sinks {
@@ -201,6 +241,9 @@ func discard(sinks []*sink) (err error) {
 		}
 		if s.temp {
 			err = errors.Join(err, os.Remove(s.file.Name()))
+		}
+		if s.folder != "" {
+			err = errors.Join(err, os.RemoveAll(s.folder))
 		}
 	}
 	return err

@@ -29,7 +29,7 @@ func newPolicy(c *console) *cobra.Command {
 		Short: "Check a policy file, or show what it means for a host",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("policy has no command %q; it has check and show", args[0])
+				return fmt.Errorf("policy has no command %q; it has check, schema and show", args[0])
 			}
 			return nil
 		},
@@ -63,7 +63,7 @@ host. What is wrong is exit code 2; what is only odd is a warning.`,
 			for _, odd := range oddities(p, hosts, now) {
 				fmt.Fprintln(c.stdout, report.Visible(odd))
 			}
-			_, err = fmt.Fprintf(c.stdout, "%s: good: %d files, %d sysctls, %d waivers\n",
+			_, err = fmt.Fprintf(c.stdout, "%s: good; files: %d, sysctls: %d, waivers: %d\n",
 				report.Visible(first(args, policyName)), len(p.Files), len(p.Expectations()), len(p.Waivers))
 			return err
 		},

@@ -103,7 +103,7 @@ A flag may stand in the environment: FLEETDROP_WINDOW=30s is --window 30s.`,
 func completeValues(root *cobra.Command) {
 	severities := []string{"low", "medium", "high", "critical"}
 	values := map[string][]string{
-		"format": report.Formats(), "color": {"auto", "always", "never"}, "progress": {"auto", "bar", "plain", "none"},
+		"format": append(report.Formats(), report.Remedy), "color": {"auto", "always", "never"}, "progress": {"auto", "bar", "plain", "none"},
 		"sudo": {"none", "auto"}, "host-key": {"strict", "accept-new"}, "severity": append([]string{"info"}, severities...),
 		"fail-on": append([]string{"none"}, severities...), "fail-on-loss": append([]string{"none"}, severities...),
 	}

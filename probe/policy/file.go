@@ -329,6 +329,7 @@ var conditions = []string{"eq", "in", "min", "max", "min_per_gib"}
 func (d *decoder) expectation(v field, e *drop.Expectation) {
 	known := slices.Concat(conditions, []string{"absent", "fields", "when", "missing", "severity", "why"})
 	var said []string
+	before := len(d.errs)
 	for _, w := range d.fields(v.node, v.name, known...) {
 		switch w.name {
 		case "absent":
@@ -362,6 +363,9 @@ func (d *decoder) expectation(v field, e *drop.Expectation) {
 	}
 	switch len(said) {
 	case 0:
+		if len(d.errs) > before {
+			return
+		}
 		d.fail(v.key, "nothing is expected of %s: want a value, or one of %s, absent, fields", v.name, strings.Join(conditions, ", "))
 	case 1:
 	default:
