@@ -157,6 +157,14 @@ func (m *markdown) findings() {
 	if len(also) > 0 {
 		m.part("\nNot in the list: " + strings.Join(also, "; ") + ".\n")
 	}
+	if m.known > 0 {
+		m.part(fmt.Sprintf("\n%d of these are in the baseline.\n", m.known))
+	}
+	for _, n := range m.r.Policy.Notices() {
+		if n.State != WaiverEnding { // those have a table
+			m.part("\n- " + md(n.String()) + "\n")
+		}
+	}
 }
 
 // ranking has a row for each of the worst hosts.

@@ -274,6 +274,9 @@ func (s *sarifPage) result(c *sarifSum) sarifResult {
 	if f.Subject != "" && len(c.findings) == 1 {
 		out.Properties["subject"] = Visible(f.Subject)
 	}
+	if f.Policy != "" {
+		out.Properties["policy"] = Visible(f.Policy)
+	}
 	if f.Waived != nil {
 		out.Suppressions = []sarifSuppression{{"external", "accepted", Visible(f.Waived.Reason)}}
 	}

@@ -94,6 +94,9 @@ func (p *page) finding(f *Finding) {
 	if f.Lapsed != nil {
 		p.fill("      ", "    its waiver expired "+f.Lapsed.Expires+": "+p.show(f.Lapsed.Reason, maxShown))
 	}
+	if f.Policy != "" {
+		p.fill("      ", "    expected by "+p.show(f.Policy, maxShown))
+	}
 	p.evidence(f.Evidence)
 	for i := range f.Remedy {
 		p.step(i+1, &f.Remedy[i])

@@ -41,7 +41,7 @@ func newAnalyze(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := j.load(""); err != nil {
+			if err := j.load(c, ""); err != nil {
 				return err
 			}
 			come := waiting(c, args, out.quiet)

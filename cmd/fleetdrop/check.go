@@ -29,7 +29,7 @@ was contacted · 3 more hosts failed than --max-failed allows · 4 no host was r
 			if err != nil {
 				return err
 			}
-			if err := s.judging.load(s.runs); err != nil {
+			if err := s.judging.load(c, s.runs); err != nil {
 				return err
 			}
 			if err := s.gateFrom(cmd); err != nil {

@@ -59,7 +59,7 @@ Exit codes: 0 done · 1 new or worse findings at or above --fail-on or --fail-on
 			} else if old = previous(saved); old == "" {
 				return fmt.Errorf("no run before %s is of the same inventory: name the two that are to be compared", saved.Head.Run.ID)
 			}
-			if err := j.load(runs); err != nil {
+			if err := j.load(c, runs); err != nil {
 				return err
 			}
 			path, err := run.Find(dir, old)

@@ -13,11 +13,11 @@ func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		"inventory":           {},
 		"probe":               {},
-		"probe/kernel":        {"probe"},
+		"probe/kernel":        {"probe", "probe/sysctl"},
 		"probe/sysctl":        {},
 		"probe/drop":          {"probe", "probe/kernel", "probe/sysctl"},
 		"probe/lint":          {"probe/drop", "probe/sysctl"},
-		"probe/policy":        {"probe/drop"},
+		"probe/policy":        {"probe/drop", "probe/sysctl"},
 		"probe/remote":        {"probe", "inventory"},
 		"probe/remote/replay": {"probe", "inventory"},
 		"report":              {"probe", "probe/kernel", "probe/drop", "probe/lint", "probe/policy", "inventory"},

@@ -47,11 +47,14 @@ func policyFlag(f *pflag.FlagSet, file *string) {
 }
 
 // load reads the policy and the baseline, before any host is contacted.
-func (j *judging) load(runs string) (err error) {
+func (j *judging) load(c *console, runs string) (err error) {
 	j.now = time.Now()
 	if j.policyFile != "" {
 		if j.policy, err = policy.Load(j.policyFile, j.now); err != nil {
 			return err
+		}
+		for _, u := range j.policy.Unknown() {
+			fmt.Fprintf(c.stderr, "fleetdrop: warning: %s: %s\n", u.Origin, u.Value)
 		}
 	}
 	if j.baseline != "" {

@@ -81,6 +81,9 @@ func first(args []string, otherwise string) string {
 
 // oddities are what is allowed in a policy, and hardly meant.
 func oddities(p *policy.Policy, hosts []inventory.Host, now time.Time) (odd []string) {
+	for _, u := range p.Unknown() {
+		odd = append(odd, fmt.Sprintf("%s: warning: %s", u.Origin, u.Value))
+	}
 	for i := range p.Waivers {
 		w := &p.Waivers[i]
 		switch {

@@ -41,7 +41,7 @@ the beginning of it, or "latest", which is the default.`,
 			if err != nil {
 				return err
 			}
-			if err := j.load(runs); err != nil {
+			if err := j.load(c, runs); err != nil {
 				return err
 			}
 			sinks, err := out.open(c)

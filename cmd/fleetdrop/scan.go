@@ -96,7 +96,7 @@ was reached · 130 interrupted: what was gathered is saved and reported.`,
 			if err != nil {
 				return err
 			}
-			if err := s.judging.load(s.runs); err != nil {
+			if err := s.judging.load(c, s.runs); err != nil {
 				return err
 			}
 			return s.start(cmd, c, args, rules)

@@ -87,4 +87,10 @@ var words = []struct{ word, text string }{
 	{"interrupted", "An error code of a host: the scan was interrupted, or its --deadline came, before the host had answered."},
 	{"boot_id", "A new number at each boot. Hosts with one boot_id are one machine: containers, or two names of a host."},
 	{"fingerprint", "A number for a rule, host and subject. It is the same from scan to scan."},
+	{"policy", "A file, fleetdrop.policy.yaml, that says which rules count on which hosts and how much, what sysctls are expected to be, and which findings are waived. \"fleetdrop policy show --host web-17\" prints what holds for one host."},
+	{"waived", "A finding that the policy lets be, for a reason and until a day. It is shown, and has no part in grade, score and gates. Once the waiver has expired it counts again."},
+	{"waiver", "A line of the policy that lets findings be, for a reason and until a day, 366 days ahead at most."},
+	{"baseline", "Findings that were known before: a saved run or a report in JSON, given with --baseline. Only what is not in it fails a scan."},
+	{"gate", "What fails a scan, exit code 1: an at-risk finding at or above --fail-on, a loss in the window at or above --fail-on-loss. As a format it is PASS or FAIL, and why."},
+	{"expected", "What a policy wants a sysctl to be. Where it is something else that is a finding of sysctl-policy, as severe as the policy says."},
 }

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
+	"github.com/fleetdrop/fleetdrop/probe/sysctl"
 )
 
 // JSONSchema is the JSON Schema of the policy file.
@@ -279,6 +280,23 @@ func (e *Effective) Settings() *drop.Settings {
 
 // Settings are what Judge takes for a host.
 func (p *Policy) Settings(h Host) *drop.Settings { return p.Effective(h).Settings() }
+
+// Unknown returns the sysctls of which the kernel is known to have none of that name, where they stand,
+// and what may have been meant: on no host will they be other than expected.
+func (p *Policy) Unknown() (all []Value[string]) {
+	for _, e := range p.Expectations() {
+		path := sysctl.PathOf(e.Key)
+		if complete, _ := sysctl.Complete(path); !complete || sysctl.Find(path) != nil {
+			continue
+		}
+		said := "no kernel has " + e.Key
+		if near := sysctl.Nearest(path); len(near) > 0 {
+			said += "; did you mean " + strings.Join(near, " or ") + "?"
+		}
+		all = append(all, Value[string]{said, e.Origin})
+	}
+	return all
+}
 
 // Unmatched returns the matches of groups and waivers that fit none of the hosts, and where they
 // stand.
