@@ -97,6 +97,7 @@ func (h *Host) Waive(p *policy.Policy, now time.Time) {
 func (h Host) Under(p *policy.Policy, now time.Time) Host {
 	s := p.Settings(policy.Host{Name: h.Name, Groups: h.Groups})
 	h.Findings = slices.DeleteFunc(slices.Clone(h.Findings), func(f Finding) bool { return s.Off[f.Rule] })
+	h.NotChecked = slices.DeleteFunc(slices.Clone(h.NotChecked), func(n NotChecked) bool { return s.Off[n.Rule] })
 	for i := range h.Findings {
 		f := &h.Findings[i]
 		if severity, ok := s.Severity[f.Rule]; ok && f.Kind != drop.Note {
@@ -107,9 +108,9 @@ func (h Host) Under(p *policy.Policy, now time.Time) Host {
 	return h
 }
 
-// PolicyOf says what a report has to know of a policy whose waivers were applied to the hosts at
-// that time.
-func PolicyOf(p *policy.Policy, hosts []Host, now time.Time) *Policy {
+// PolicyOf says what a report has to know of a policy whose waivers were applied to the hosts, which
+// were judged by these rules, at that time.
+func PolicyOf(p *policy.Policy, rules []Rule, hosts []Host, now time.Time) *Policy {
 	out := &Policy{Files: make([]string, len(p.Files)), Waivers: []PolicyWaiver{}}
 	for i, name := range p.Files {
 		out.Files[i] = clean(name, maxName)
@@ -135,7 +136,7 @@ func PolicyOf(p *policy.Policy, hosts []Host, now time.Time) *Policy {
 		switch {
 		case w.Expired(now):
 			said.State = WaiverExpired
-		case said.Findings == 0 && seen(w, hosts):
+		case said.Findings == 0 && slices.ContainsFunc(rules, func(r Rule) bool { return r.ID == w.Rule }) && seen(w, hosts):
 			said.State = WaiverUnused
 		case said.Findings > 0 && w.Ending(now):
 			said.State = WaiverEnding

@@ -55,7 +55,7 @@ waivers:
 		hosts[i].Waive(p, waiveDay)
 	}
 	head := testHead()
-	head.Policy = PolicyOf(p, hosts, waiveDay)
+	head.Policy = PolicyOf(p, append(Rules(testRules), Rule{ID: "FD602"}), hosts, waiveDay)
 	gates := Gates{FailOnLoss: At(drop.Low), MaxFailed: Share{n: 1}}
 	r := New(head, Rules(testRules), hosts, gates)
 	if r.Status.Failing != 1 || r.Status.ExitCode != ExitFindings {
@@ -100,6 +100,9 @@ waivers:
 		if !strings.Contains(gate, want) {
 			t.Errorf("no %q in\n%s", want, gate)
 		}
+	}
+	if all := PolicyOf(p, nil, hosts, waiveDay); slices.ContainsFunc(all.Waivers, func(w PolicyWaiver) bool { return w.State == WaiverUnused }) {
+		t.Error("a waiver is called unused, though its rule was not asked")
 	}
 	if strings.Contains(gate, "db-*") {
 		t.Error("a waiver for hosts that were not scanned is called unused")

@@ -120,7 +120,7 @@ func (j *judging) judge(h inventory.Host, capture *probe.Capture, rules []*drop.
 // report makes the report of hosts that were judged.
 func (j *judging) report(head report.Head, rules []report.Rule, hosts []report.Host) *report.Report {
 	if j.policy != nil {
-		head.Policy = report.PolicyOf(j.policy, hosts, j.now)
+		head.Policy = report.PolicyOf(j.policy, rules, hosts, j.now)
 	}
 	return report.New(head, rules, hosts, j.Gates)
 }

@@ -101,6 +101,25 @@ cubic
 	}
 }
 
+// TestAllows judges what a file sets, of which no host is known.
+func TestAllows(t *testing.T) {
+	for _, test := range []struct {
+		expect    Expectation
+		value     string
+		ok, known bool
+	}{
+		{Expectation{Want: []Condition{{Min: number(4)}}}, " 4 ", true, true},
+		{Expectation{Want: []Condition{{Min: number(4)}}}, "3", false, true},
+		{Expectation{Want: []Condition{{}, {In: []string{"2"}}}}, "1\t2", true, true},
+		{Expectation{Want: []Condition{{MinPerGiB: number(4)}}}, "3", true, false},
+		{Expectation{Absent: true}, "0", false, true},
+	} {
+		if ok, known := test.expect.Allows(test.value); known != test.known || known && ok != test.ok {
+			t.Errorf("%v of %q: %v, %v", test.expect, test.value, ok, known)
+		}
+	}
+}
+
 // TestExpectationsUnread never calls what was not read as it should be.
 func TestExpectationsUnread(t *testing.T) {
 	for _, e := range []Expectation{

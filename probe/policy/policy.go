@@ -44,12 +44,6 @@ type Policy struct {
 // Builtin is the beginning of the names of policies that need no file.
 const Builtin = "builtin:"
 
-// Default is the policy where none is given: builtin:default.
-func Default() *Policy {
-	f, _ := builtin("default")
-	return assemble([]*file{f})
-}
-
 // builtin returns a policy that needs no file.
 func builtin(name string) (*file, error) {
 	f := &file{name: Builtin + name}

@@ -233,6 +233,23 @@ func TestExtends(t *testing.T) {
 	}
 }
 
+// TestBuiltin has the policies that need no file.
+func TestBuiltin(t *testing.T) {
+	p, err := Load("builtin:cis-compatible", today)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := p.Effective(Host{}); len(e.Expect) != 0 || !e.Off["FD502"].Value {
+		t.Errorf("cis-compatible: %+v", e)
+	}
+	if p, err = Load("builtin:default", today); err != nil {
+		t.Fatal(err)
+	}
+	if e := p.Effective(Host{}); len(e.Expect) != len(drop.Expected()) || len(e.Off) != 0 {
+		t.Errorf("default: %+v", e)
+	}
+}
+
 // TestAlias follows YAML's anchors, which people use to say a thing once.
 func TestAlias(t *testing.T) {
 	p, err := load(t, "version: 1\nsysctl:\n  net.core.rmem_max: &most {min: 4}\n  net.core.wmem_max: *most\n")
