@@ -54,6 +54,8 @@ func startExitFleet(t *testing.T) exitFleet {
 	f.write(t, "wants.yaml", "version: 1\nsysctl: {net.ipv4.tcp_timestamps: 2}\n")
 	f.write(t, "waives.yaml", fmt.Sprintf("version: 1\nextends: [wants.yaml]\nwaivers: [{rule: FD011, reason: known, expires: %s}]\n",
 		time.Now().UTC().AddDate(0, 1, 0).Format(time.DateOnly)))
+	f.write(t, "good.conf", "net.core.somaxconn = 4096\n")
+	f.write(t, "bad.conf", "net.core.somaxcon = 4096\n")
 	f.write(t, "wrong.yaml", "version: 1\nrulez: {}\n")
 	f.write(t, "since.txtar", `fleetdrop capture v1
 host: since
@@ -227,6 +229,9 @@ func TestExitCodesOfOthers(t *testing.T) {
 		"policy show --host x -p @wants.yaml": 0, "policy show --host x -p @wants.yaml -f json": 0, "policy show --host x -p @wrong.yaml": 2, "policy show -p @wants.yaml": 2,
 		"policy schema": 0, "rules": 0, "rules -f json": 0, "rules -f xml": 2, "script": 0, "script -p @wants.yaml": 0, "script -p @wrong.yaml": 2, "script x": 2,
 		"facts @clean.txtar": 0, "facts @nowhere": 2, "explain FD601": 0, "explain nothing-of-that-name": 2, "version": 0, "completion bash": 0,
+		"lint @good.conf": 0, "lint @good.conf -f json": 0, "lint @bad.conf": 1, "lint @bad.conf -f json": 1, "lint @bad.conf -f sarif": 1, "lint @bad.conf -f junit": 1,
+		"lint @bad.conf --fail-on critical": 0, "lint @bad.conf --fail-on none -f sarif": 0, "lint @nowhere": 2, "lint": 2, "lint @bad.conf -f xml": 2,
+		"lint @bad.conf -o /dev/full": 2, "lint @bad.conf -o /no/such/folder/x": 2, "lint @bad.conf --kernel six": 2,
 		"": 0, "--help": 0, "frobnicate": 2, "--frobnicate": 2,
 	} {
 		if code, _, stderr := f.run(line); code != want || code == 2 && stderr == "" {

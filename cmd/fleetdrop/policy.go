@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -233,11 +232,6 @@ func effectiveOf(p *policy.Policy, host policy.Host, now time.Time, defaults boo
 				v = policy.Value[float64]{Value: l.Default, Origin: byDefault}
 			}
 			add(effectiveEntry{What: "threshold", Key: r.ID + " " + l.Name, Value: strconv.FormatFloat(v.Value, 'g', -1, 64) + " " + l.Unit, Origin: v.Origin})
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(e.Severity)) {
-		if !slices.ContainsFunc(drop.Catalogue(), func(r *drop.Rule) bool { return r.ID == id }) {
-			add(effectiveEntry{What: "severity", Key: id, Value: e.Severity[id].Value.String(), Origin: e.Severity[id].Origin})
 		}
 	}
 	for _, x := range e.Expect {

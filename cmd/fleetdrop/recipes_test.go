@@ -114,6 +114,7 @@ func ciRepository(t *testing.T, h sshdHost, policy string) string {
 		"inventory/hosts.txt":   fmt.Sprintf("web-17 addr=127.0.0.1 port=%d user=%s\n", h.port, me),
 		"inventory/known_hosts": h.read(t, "known_hosts"),
 		policyName:              policy,
+		"sysctl.d/60-net.conf":  "net.core.somaxconn = 4096\n",
 		"temp/key":              h.read(t, "id"),
 		"summary.md":            "",
 		"bin/go": `#!/bin/sh
