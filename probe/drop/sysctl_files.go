@@ -135,5 +135,5 @@ func quoteSetting(c *Case, s sysctl.Setting) probe.Evidence {
 			section = other
 		}
 	}
-	return section.In(c).Part(path.Base(s.File), strconv.Itoa(s.Line), s.Key+" = "+s.Value)
+	return section.In(c).Part(strings.TrimSuffix(path.Base(s.File), ".conf"), strconv.Itoa(s.Line), s.Key+" = "+s.Value)
 }

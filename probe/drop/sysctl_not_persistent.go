@@ -218,7 +218,7 @@ func persistSteps(path string, now, then int64) []Step {
 	key := sysctl.Dotted(path)
 	was := strconv.FormatInt(now, 10)
 	keep := Step{
-		Text:    "if the present value is the right one, write it into a file that is applied last, and take other lines for the key out",
+		Text:    fmt.Sprintf("if the present value is the right one, write \"%s = %d\" into /etc/sysctl.d/99-zz-fleetdrop.conf, which is applied last", key, now),
 		Sysctl:  key,
 		Value:   was,
 		Present: was,
