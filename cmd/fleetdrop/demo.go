@@ -45,7 +45,7 @@ make the exit code 3 here.`,
 			if !s.quiet {
 				fmt.Fprintf(c.stderr, "%d recorded hosts answer on loopback; the window is %v, for hosts that are recorded\n", len(fleet.Hosts()), s.window)
 			}
-			s.of.Source = run.Hash("demo")
+			s.plan.Source = run.Hash("demo")
 			return s.run(ctx, c, abort, []string{"demo"}, fleet.Hosts(), drop.Catalogue())
 		},
 	}

@@ -39,7 +39,8 @@ Exit codes: 0 done · 1 new or worse findings at or above --fail-on or --fail-on
 		Example: `  fleetdrop diff
   fleetdrop diff 2026-11-21 latest --fail-on high
   fleetdrop diff -f json | jq .changes`,
-		Args: cobra.MaximumNArgs(2),
+		Args:              cobra.MaximumNArgs(2),
+		ValidArgsFunction: completeRuns,
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir, err := savedRuns(runs)
 			if err != nil {
@@ -96,7 +97,7 @@ func previous(s *run.Saved) string {
 	if path := filepath.Join(dir, s.Last); s.Last != "" && run.Exists(path) {
 		return path
 	}
-	if id := run.Before(dir, s.Of, s.Head.Run.ID); id != "" {
+	if id := run.Before(dir, s.Of, s.Head.Run.Shard, s.Head.Run.ID); id != "" {
 		return filepath.Join(dir, id)
 	}
 	return ""

@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"os"
 	"strings"
 	"time"
 
@@ -15,13 +15,13 @@ import (
 
 	"github.com/fleetdrop/fleetdrop/inventory"
 	"github.com/fleetdrop/fleetdrop/report"
-	"github.com/fleetdrop/fleetdrop/report/run"
 )
 
 // who are the flags that say which hosts are meant, and how they are reached.
 type who struct {
 	inventory  []string
 	limit      string
+	shard      string
 	maxHosts   int
 	sshConfig  string
 	user       string
@@ -35,6 +35,7 @@ type who struct {
 func (w *who) flags(f *pflag.FlagSet) {
 	f.StringSliceVarP(&w.inventory, "inventory", "i", nil, "a hosts `file`, - for the standard input; may be given again")
 	f.StringVarP(&w.limit, "limit", "l", "", "only these hosts: names, globs, ranges, @group, !not these")
+	f.StringVar(&w.shard, "shard", "", "only this part of the hosts, `N/M` from 1/M to M/M, or auto: as GitLab, Slurm, AWS Batch or Kubernetes says; \"merge\" joins the parts")
 	f.IntVar(&w.maxHosts, "max-hosts", inventory.DefaultMaxHosts, "refuse a larger fleet")
 	f.StringVarP(&w.sshConfig, "ssh-config", "F", "", "an ssh_config `file` instead of yours, or none")
 	f.StringVarP(&w.user, "user", "u", "", "log in with this name")
@@ -64,8 +65,12 @@ func (w *who) options(c *console, args []string) (inventory.Options, error) {
 }
 
 // load reads the inventory. What is only odd in it is told, and nothing more.
-func (w *who) load(ctx context.Context, c *console, args []string) ([]inventory.Host, error) {
+func (w *who) load(ctx context.Context, c *console, args []string) (*roster, error) {
+	r := &roster{}
 	o, err := w.options(c, args)
+	if err == nil && w.shard != "" {
+		r.shard, err = inventory.ParseShard(w.shard, os.Getenv)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -76,19 +81,16 @@ func (w *who) load(ctx context.Context, c *console, args []string) ([]inventory.
 	for _, warning := range warnings {
 		fmt.Fprintln(c.stderr, "fleetdrop: warning:", warning)
 	}
-	return hosts, nil
-}
-
-// source is a hash of what the flags and arguments ask for, wherever fleetdrop was started.
-func (w *who) source(args []string) string {
-	asked := []string{w.limit}
-	for _, file := range w.inventory {
-		if path, err := filepath.Abs(file); err == nil && file != "-" {
-			file = path
+	r.all = hosts
+	for _, h := range hosts {
+		if r.shard.Has(h.Name) {
+			r.hosts = append(r.hosts, h)
 		}
-		asked = append(asked, "-i", file)
 	}
-	return run.Hash(append(asked, args...)...)
+	if len(r.hosts) == 0 {
+		fmt.Fprintf(c.stderr, "fleetdrop: warning: none of %d hosts is in shard %s\n", len(hosts), r.shard)
+	}
+	return r, nil
 }
 
 // A hostEntry is a host as "hosts -f json" prints it.
@@ -140,17 +142,17 @@ func newHosts(c *console) *cobra.Command {
 			if explain != "" {
 				return w.explain(cmd.Context(), c, args, explain, format)
 			}
-			hosts, err := w.load(cmd.Context(), c, args)
+			roster, err := w.load(cmd.Context(), c, args)
 			if err != nil {
 				return err
 			}
 			if format == "json" {
-				return printHosts(c, hosts)
+				return printHosts(c, roster.hosts)
 			}
 			t := table.NewWriter()
 			t.SetStyle(plainStyle())
 			t.AppendHeader(table.Row{"HOST", "LOGIN", "THROUGH", "GROUPS", "FROM"})
-			for _, h := range hosts {
+			for _, h := range roster.hosts {
 				e := hostEntryOf(h)
 				through := cmp.Or(strings.Join(e.Jump, " "), e.ProxyCommand, "-")
 				t.AppendRow(table.Row{report.Visible(e.Name), report.Visible(login(h.Endpoint)), report.Visible(through),

@@ -55,9 +55,11 @@ host. What is wrong is exit code 2; what is only odd is a warning.`,
 			}
 			var hosts []inventory.Host
 			if len(files) > 0 {
-				if hosts, err = (&who{inventory: files, maxHosts: inventory.DefaultMaxHosts}).load(cmd.Context(), c, nil); err != nil {
+				roster, err := (&who{inventory: files, maxHosts: inventory.DefaultMaxHosts}).load(cmd.Context(), c, nil)
+				if err != nil {
 					return err
 				}
+				hosts = roster.hosts
 			}
 			for _, odd := range oddities(p, hosts, now) {
 				fmt.Fprintln(c.stdout, report.Visible(odd))
@@ -160,10 +162,11 @@ func (s *policyShow) run(ctx context.Context, c *console) error {
 	host := policy.Host{Name: s.host}
 	if len(s.inventory) > 0 {
 		s.maxHosts = inventory.DefaultMaxHosts
-		hosts, err := s.who.load(ctx, c, nil)
+		roster, err := s.who.load(ctx, c, nil)
 		if err != nil {
 			return err
 		}
+		hosts := roster.hosts
 		i := slices.IndexFunc(hosts, func(h inventory.Host) bool { return h.Name == s.host })
 		if i < 0 {
 			return fmt.Errorf("%s has no host %q; \"fleetdrop hosts\" lists them", strings.Join(s.inventory, ", "), s.host)

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,7 +29,8 @@ func newReport(c *console) *cobra.Command {
 the beginning of it, or "latest", which is the default.`,
 		Example: `  fleetdrop report
   fleetdrop report 2026-11-22T09 -f json`,
-		Args: cobra.MaximumNArgs(1),
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeRuns,
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir, err := savedRuns(runs)
 			if err != nil {
@@ -82,6 +85,22 @@ func (j *judging) again(saved *run.Saved) *report.Report {
 		hosts[i] = h.Under(j.policy, j.now)
 	}
 	return j.report(saved.Head, saved.Rules, hosts)
+}
+
+// completeRuns offers the saved runs, the newest first.
+func completeRuns(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	err := fromEnvironment(cmd.Flags())
+	flag, _ := cmd.Flags().GetString("runs")
+	dir, errDir := savedRuns(flag)
+	if errors.Join(err, errDir) != nil {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	names := []string{run.Latest}
+	for _, id := range slices.Backward(run.List(dir)) {
+		names = append(names, id)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, begun) })
+	return names, cobra.ShellCompDirectiveDefault | cobra.ShellCompDirectiveKeepOrder
 }
 
 func runsFlag(f *pflag.FlagSet, runs *string) {

@@ -90,7 +90,7 @@ A flag may stand in the environment: FLEETDROP_WINDOW=30s is --window 30s.`,
 	root.SetVersionTemplate(versionLine())
 	root.Flags().Bool("version", false, "print the version")
 	root.AddCommand(
-		newScan(c), newCheck(c), newAnalyze(c), newReport(c), newDiff(c), newDemo(c),
+		newScan(c), newCheck(c), newAnalyze(c), newReport(c), newDiff(c), newMerge(c), newDemo(c),
 		newLint(c), newPolicy(c),
 		newHosts(c), newScript(c), newFacts(c), newRules(c), newExplain(c), newVersion(c),
 	)

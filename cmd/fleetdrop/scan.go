@@ -74,7 +74,8 @@ type scan struct {
 	progressMode string
 	runs         string
 	keepCaptures bool
-	of           run.Of
+	plan         run.Plan
+	part         string // of the hosts: "3/8"; empty for all of them
 }
 
 func newScan(c *console) *cobra.Command {
@@ -120,18 +121,19 @@ func (s *scan) start(cmd *cobra.Command, c *console, args []string, rules []*dro
 	}
 	ctx, abort, stop := interrupts(cmd.Context(), c)
 	defer stop()
-	hosts, err := s.who.load(ctx, c, args)
+	roster, err := s.who.load(ctx, c, args)
 	if err != nil {
 		if ctx.Err() != nil {
 			return exitCode(report.ExitInterrupted)
 		}
 		return err
 	}
-	s.of.Source = s.who.source(args)
+	s.plan.Of = run.Of{Source: s.who.source(args), Inventory: run.Hash(roster.names()...)}
 	if s.policy != nil {
-		s.of.Policy = s.policy.Hash
+		s.plan.Policy = s.policy.Hash
 	}
-	return s.run(ctx, c, abort, slices.Concat(s.inventory, args), hosts, rules)
+	s.part, s.plan.All = roster.shard.String(), roster.members()
+	return s.run(ctx, c, abort, slices.Concat(s.inventory, args), roster.hosts, rules)
 }
 
 func (s *scan) keepFlags(f *pflag.FlagSet) {
@@ -160,7 +162,7 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	}
 	started := time.Now()
 	head := headOf(started)
-	head.Run.Window, head.Run.Inventory = s.window.Seconds(), names
+	head.Run.Window, head.Run.Inventory, head.Run.Shard = s.window.Seconds(), names, s.part
 	keep, err := s.keep(head, rules)
 	if err != nil {
 		return errors.Join(err, discard(sinks))
@@ -229,9 +231,8 @@ func (s *scan) keep(head report.Head, rules []*drop.Rule) (*run.Writer, error) {
 		}
 		return nil, err
 	}
-	return run.Create(dir, head, report.Rules(rules), run.Plan{
-		Of: s.of, Last: run.Before(dir, s.of, ""), Captures: s.keepCaptures,
-	})
+	s.plan.Last, s.plan.Captures = run.Before(dir, s.plan.Of, s.part, ""), s.keepCaptures
+	return run.Create(dir, head, report.Rules(rules), s.plan)
 }
 
 // against holds a report against the last run of the same hosts, if there is one.

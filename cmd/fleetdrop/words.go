@@ -68,6 +68,7 @@ var words = []struct{ word, text string }{
 	{"hostkey-mismatch", "An error code of a host: its key is not the one in known_hosts. It was made anew, or something else answers in its place. Nothing was sent to it."},
 	{"hostkey-revoked", "An error code of a host: its key is marked @revoked."},
 	{"hostkey-ca", "An error code of a host: its certificate is not good for it, by its names, its time or its authority."},
+	{"shard-missing", "An error code of a host, in a merged run: the host is in the inventory, and in none of the runs that were merged. Scan its shard again, and merge again."},
 	{"dns", "An error code of a host: its name was not found."},
 	{"refused", "An error code of a host: nothing listens on its SSH port."},
 	{"unreachable", "An error code of a host: no route leads to it."},

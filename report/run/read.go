@@ -71,15 +71,14 @@ func Exists(path string) bool {
 	return err == nil
 }
 
-// Before returns the ID of the newest run in dir that is of the same, was closed, and has a
-// lesser ID, if one is given; "" if there is none.
-func Before(dir string, of Of, than string) string {
-	ids, _ := list(dir) // a folder that is not there has no run
-	for _, id := range slices.Backward(ids) {
+// Before returns the ID of the newest run in dir that is of the same and of the same shard,
+// was closed, and has a lesser ID, if one is given; "" if there is none.
+func Before(dir string, of Of, shard, than string) string {
+	for _, id := range slices.Backward(List(dir)) {
 		if than != "" && id >= than {
 			continue
 		}
-		if m, err := readMeta(filepath.Join(dir, id)); err == nil && m.Finished && m.Of.Source == of.Source && of.Source != "" {
+		if m, err := readMeta(filepath.Join(dir, id)); err == nil && m.Finished && m.Of.Source == of.Source && of.Source != "" && m.Run.Shard == shard {
 			return id
 		}
 	}
@@ -99,8 +98,8 @@ func each(path string, yield func(*report.Host)) (m meta, err error) {
 	return m, err
 }
 
-// eachLine reads hosts until the end. An error comes after the hosts before it.
-func eachLine(name string, yield func(*report.Host)) error {
+// eachLine reads lines of JSON until the end. An error comes after the lines before it.
+func eachLine[T any](name string, yield func(*T)) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err
@@ -116,14 +115,14 @@ func eachLine(name string, yield func(*report.Host)) error {
 	dec := json.NewDecoder(bufio.NewReader(zip))
 	dec.UseNumber() // counters have 64 bits
 	for {
-		var h report.Host
-		switch err := dec.Decode(&h); {
+		var line T
+		switch err := dec.Decode(&line); {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		yield(&h)
+		yield(&line)
 	}
 }
 

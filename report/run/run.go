@@ -129,6 +129,12 @@ func Find(dir, name string) (string, error) {
 	return "", fmt.Errorf("no run %q in %s, and no such directory", name, dir)
 }
 
+// List returns the names of the runs in a folder, the oldest first; none if it cannot be read.
+func List(dir string) []string {
+	ids, _ := list(dir)
+	return ids
+}
+
 // list returns the names of the runs in a folder, the oldest first.
 func list(dir string) (ids []string, err error) {
 	entries, err := os.ReadDir(dir)

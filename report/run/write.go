@@ -37,9 +37,16 @@ type Writer struct {
 // A Plan is what is known of a run before it begins, beside its head.
 type Plan struct {
 	Of
-	Last     string        // the run that it will be held against
-	Captures bool          // Capture keeps them
-	All      []report.Host // of a shard: all hosts of the inventory, those of the other shards too
+	Last     string   // the run that it will be held against
+	Captures bool     // Capture keeps them
+	All      []Member // of a shard: all hosts of the inventory, those of the other shards too
+}
+
+// A Member is a host of the inventory, and the shard that it is in. It has no more than what
+// the inventory says.
+type Member struct {
+	report.Host
+	Shard string `json:"shard"`
 }
 
 // Create makes the directory of a run, before any host is contacted: a folder that cannot
@@ -154,7 +161,7 @@ func (w *Writer) Close(run report.Run) error {
 }
 
 // writeAll keeps who is in the inventory.
-func (w *Writer) writeAll(all []report.Host) error {
+func (w *Writer) writeAll(all []Member) error {
 	file, err := w.root.OpenFile(allFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
