@@ -38,7 +38,7 @@ func Exit(codes ...int) int {
 // Gates say which scans fail. The zero Gates fail a scan that did not reach all hosts.
 type Gates struct {
 	FailOn     Level // at-risk findings, which are stable from scan to scan
-	FailOnLoss Level // dropping findings; never the totals since boot
+	FailOnLoss Level // dropping findings, and what was lost since the last scan; never the totals since boot
 	MaxFailed  Share // of the hosts may fail
 	Changed    bool  // findings count only if they are new, or worse, than in the earlier scan
 
@@ -102,7 +102,7 @@ func (g Gates) fails(f *Finding) bool {
 		return false
 	case f.Kind == drop.AtRisk:
 		return g.FailOn.met(f.Severity)
-	case f.Kind == drop.Dropping:
+	case f.Kind == drop.Dropping, f.Kind == drop.Dropped && f.Loss != nil && f.Loss.SinceLast:
 		return g.FailOnLoss.met(f.Severity)
 	}
 	return false

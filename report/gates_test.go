@@ -13,6 +13,8 @@ func TestExitCode(t *testing.T) {
 		h.Findings = []Finding{{Rule: "FD601", Kind: k, Severity: s}}
 		return h
 	}
+	sinceLast := with(drop.Dropped, drop.High)
+	sinceLast.Findings[0].Loss = &Loss{Count: 500, SinceLast: true}
 	part, failed := ok, Host{Name: "gone", Outcome: OutcomeFailed}
 	part.Outcome = OutcomePartial
 	high := Gates{FailOn: At(drop.High)}
@@ -33,6 +35,7 @@ func TestExitCode(t *testing.T) {
 		"a loss is not for --fail-on":    {[]Host{with(drop.Dropping, drop.Critical)}, high, "0", false, ExitDone},
 		"a loss":                         {[]Host{with(drop.Dropping, drop.High)}, loss, "0", false, ExitFindings},
 		"never a total since boot":       {[]Host{with(drop.Dropped, drop.Critical)}, loss, "0", false, ExitDone},
+		"a loss since the last scan":     {[]Host{sinceLast}, loss, "0", false, ExitFindings},
 		"never a note":                   {[]Host{with(drop.Note, drop.Info)}, Gates{FailOn: At(drop.Info), FailOnLoss: At(drop.Info)}, "0", false, ExitDone},
 		"a host failed":                  {[]Host{ok, failed}, Gates{}, "0", false, ExitIncomplete},
 		"a host may fail":                {[]Host{ok, failed}, Gates{}, "1", false, ExitDone},

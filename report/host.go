@@ -120,7 +120,8 @@ type Loss struct {
 	Of        *uint64   `json:"of"`    // what arrived, the lost included
 	Unit      drop.Unit `json:"unit"`
 	Exact     bool      `json:"exact"`
-	Window    *float64  `json:"window_s"` // the time it came in: the window, or the uptime
+	Window    *float64  `json:"window_s"`   // the time it came in: the window, the time since the last scan, or the uptime
+	SinceLast bool      `json:"since_last"` // it came since the last scan of the same boot
 }
 
 // Evidence is a fact that a finding rests on.
@@ -274,7 +275,7 @@ func loss(l drop.Loss) *Loss {
 	if l == (drop.Loss{}) {
 		return nil
 	}
-	out := &Loss{Count: l.Count, Unit: l.Unit, Exact: l.Exact}
+	out := &Loss{Count: l.Count, Unit: l.Unit, Exact: l.Exact, SinceLast: l.Since}
 	if rate, known := l.PerSecond(); known {
 		out.PerSecond, out.Window = digits(rate), seconds(l.Over)
 	}

@@ -50,10 +50,11 @@ type Run struct {
 	ID          string    `json:"id"` // "2026-11-22T09-14-03Z-3fa9"
 	Started     time.Time `json:"started"`
 	Duration    float64   `json:"duration_s"`
-	Window      float64   `json:"window_s"`    // what was asked for; 0 is one sample
-	Inventory   []string  `json:"inventory"`   // the files, as they were given
-	Shard       string    `json:"shard"`       // "3/8"; empty for all of the inventory
-	Interrupted bool      `json:"interrupted"` // by a signal: some hosts may be missing or partial
+	Window      float64   `json:"window_s"`        // what was asked for; 0 is one sample
+	Inventory   []string  `json:"inventory"`       // the files, as they were given
+	Shard       string    `json:"shard"`           // "3/8"; empty for all of the inventory
+	Since       string    `json:"since,omitempty"` // the ID of the run whose counters were the first sample; empty if there was a window
+	Interrupted bool      `json:"interrupted"`     // by a signal: some hosts may be missing or partial
 }
 
 // A Rule is what a report has to know of a rule.

@@ -107,6 +107,9 @@ func (p *page) took() string {
 		}
 		said += ")"
 	}
+	if p.r.Run.Since != "" {
+		said += fmt.Sprintf(" (since %s)", p.show(p.r.Run.Since, maxHostName))
+	}
 	if p.r.Run.Interrupted {
 		said += p.paint(red, " interrupted before the end")
 	}

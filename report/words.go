@@ -38,6 +38,9 @@ func lossSays(l *Loss) string {
 	if l.Window != nil {
 		said += " in " + span(*l.Window)
 	}
+	if l.SinceLast {
+		said += " since the last scan"
+	}
 	if l.PerSecond != nil {
 		said += ", " + rate(*l.PerSecond) + "/s"
 	}

@@ -59,7 +59,7 @@ func newAnalyze(c *console) *cobra.Command {
 			hosts := make([]report.Host, len(captures))
 			for i, s := range captures {
 				h := inventory.Host{Name: s.name(), Origin: inventory.Origin{File: s.path}}
-				hosts[i] = j.judge(h, s.capture, rules)
+				hosts[i] = j.judge(h, probe.NewSnapshot(s.capture), rules)
 				if s.partial {
 					hosts[i] = hosts[i].Partial(report.Error{
 						Code: "partial", Stage: "script", Message: probe.ErrIncomplete.Error(),

@@ -21,7 +21,7 @@ type gates struct{ report.Gates }
 
 func (g *gates) flags(f *pflag.FlagSet) {
 	f.Var(&g.FailOn, "fail-on", "exit 1 if there is an at-risk finding of this severity or above")
-	f.Var(&g.FailOnLoss, "fail-on-loss", "exit 1 if a host loses packets now, at this severity or above; what was lost before never counts")
+	f.Var(&g.FailOnLoss, "fail-on-loss", "exit 1 if a host loses packets now, or lost some since its last scan, at this severity or above; totals since boot never count")
 	f.Var(&g.MaxFailed, "max-failed", "exit 3 only if more hosts than this were not scanned to the end")
 }
 
@@ -105,9 +105,8 @@ func (j *judging) windowFrom(cmd *cobra.Command, window *time.Duration) {
 	}
 }
 
-// judge is the host that a capture is of.
-func (j *judging) judge(h inventory.Host, capture *probe.Capture, rules []*drop.Rule) report.Host {
-	s := probe.NewSnapshot(capture)
+// judge is the host that a snapshot is of.
+func (j *judging) judge(h inventory.Host, s *probe.Snapshot, rules []*drop.Rule) report.Host {
 	if j.policy == nil {
 		return report.Scanned(h, s, rules, drop.Judge(rules, nil, s))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fleetdrop/fleetdrop/inventory"
+	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 	"github.com/fleetdrop/fleetdrop/probe/remote"
 	"github.com/fleetdrop/fleetdrop/report"
@@ -24,6 +25,7 @@ type load struct {
 	concurrency int
 	perJump     int
 	window      time.Duration
+	since       string
 	host        time.Duration
 	deadline    time.Duration
 	sudo        string
@@ -39,6 +41,7 @@ func (l *load) flags(f *pflag.FlagSet) {
 	f.IntVarP(&l.concurrency, "concurrency", "c", 1000, "hosts in flight, those asleep in their window included")
 	f.IntVar(&l.perJump, "per-jump", 8, "handshakes at once through one bastion")
 	f.DurationVar(&l.window, "window", 10*time.Second, "the time between the two samples; 0 takes one sample")
+	f.StringVar(&l.since, "since", "", "last: wait for no window, and say what was lost since the last run of these hosts")
 	f.DurationVar(&l.host, "host-timeout", 60*time.Second, "for one host, on top of the window")
 	f.DurationVar(&l.deadline, "deadline", 0, "end the scan after this time, and report what was gathered")
 	f.StringVar(&l.sudo, "sudo", "none", "none, or auto: sudo -n for dmesg, iptables-save and nft")
@@ -116,7 +119,7 @@ was reached · 130 interrupted: what was gathered is saved and reported.`,
 // start checks what is left of the flags, reads the inventory, and scans.
 func (s *scan) start(cmd *cobra.Command, c *console, args []string, rules []*drop.Rule) error {
 	s.windowFrom(cmd, &s.window)
-	if err := errors.Join(s.check(), checkProgress(s.progressMode)); err != nil {
+	if err := errors.Join(s.sinceLast(cmd.Flags().Changed("window")), s.check(), checkProgress(s.progressMode)); err != nil {
 		return err
 	}
 	ctx, abort, stop := interrupts(cmd.Context(), c)
@@ -134,6 +137,20 @@ func (s *scan) start(cmd *cobra.Command, c *console, args []string, rules []*dro
 	}
 	s.part, s.plan.All = roster.shard.String(), roster.members()
 	return s.run(ctx, c, abort, slices.Concat(s.inventory, args), roster.hosts, rules)
+}
+
+// sinceLast has the last run take the place of the first sample.
+func (s *scan) sinceLast(window bool) error {
+	switch {
+	case s.since == "":
+		return nil
+	case s.since != "last":
+		return fmt.Errorf("--since %s: want last", s.since)
+	case window:
+		return errors.New("--since last waits for no --window: give one of them")
+	}
+	s.window = 0
+	return nil
 }
 
 func (s *scan) keepFlags(f *pflag.FlagSet) {
@@ -163,7 +180,7 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	started := time.Now()
 	head := headOf(started)
 	head.Run.Window, head.Run.Inventory, head.Run.Shard = s.window.Seconds(), names, s.part
-	keep, err := s.keep(head, rules)
+	keep, samples, err := s.keep(&head, rules)
 	if err != nil {
 		return errors.Join(err, discard(sinks))
 	}
@@ -175,21 +192,33 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	shows := newProgress(c, s.progressMode, s.quiet, fleet)
 	fleet.Warn = shows.warn
 	all := make([]report.Host, 0, len(hosts))
+	alone := 0 // hosts without an earlier sample
 	lines := begin(sinks, head, report.Rules(rules))
 	shows.start()
 	err = fleet.Scan(ctx, hosts, func(r remote.Result) {
-		h := s.hostOf(r, rules)
+		h, snapshot := s.hostOf(r, rules, samples)
+		if snapshot.Ago() == 0 {
+			alone++
+		}
 		shows.done(&h)
 		all = append(all, h)
 		lines.host(h)
 		if keep != nil {
 			keep.Add(h)
+			sample := snapshot.Sample()
+			if sample == nil { // it was not read: what the last run knew is still the last that is known
+				sample = samples.Of(h.Name)
+			}
+			keep.Sample(h.Name, sample)
 			if r.Capture != nil {
 				keep.Capture(r.Host, r.Capture)
 			}
 		}
 	})
 	shows.stop()
+	if s.since != "" && alone > 0 {
+		shows.warn(fmt.Sprintf("--since last: of %d of %d hosts the last run has no counters of this boot; of them only totals since boot are known", alone, len(all)))
+	}
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		shows.warn(fmt.Sprintf("the scan ended by --deadline %v; what was gathered is reported", s.deadline))
 	}
@@ -222,17 +251,34 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	return failed
 }
 
-// keep begins to save the run; nil if no run is to be kept.
-func (s *scan) keep(head report.Head, rules []*drop.Rule) (*run.Writer, error) {
+// keep begins to save the run, and looks for the counters of the last one; nil if no run is
+// to be kept.
+func (s *scan) keep(head *report.Head, rules []*drop.Rule) (*run.Writer, *run.Samples, error) {
 	dir, err := runsDir(s.runs)
 	if err != nil || dir == "" {
-		if s.keepCaptures && err == nil {
+		switch {
+		case s.keepCaptures && err == nil:
 			err = errors.New("--keep-captures saves with the run, and --runs none keeps no run")
+		case s.since != "" && err == nil:
+			err = errors.New("--since last needs the last run, and --runs none keeps no run")
 		}
-		return nil, err
+		return nil, nil, err
 	}
 	s.plan.Last, s.plan.Captures = run.Before(dir, s.plan.Of, s.part, ""), s.keepCaptures
-	return run.Create(dir, head, report.Rules(rules), s.plan)
+	if s.since != "" && s.plan.Last == "" {
+		return nil, nil, fmt.Errorf("--since last: no run in %s is of these hosts and files; scan once without it", dir)
+	}
+	var samples *run.Samples
+	if s.plan.Last != "" {
+		if samples, err = run.LoadSamples(dir, s.plan.Last); err != nil {
+			return nil, nil, fmt.Errorf("the counters of the last run: %w", err)
+		}
+	}
+	if s.since != "" {
+		head.Run.Since = s.plan.Last
+	}
+	w, err := run.Create(dir, *head, report.Rules(rules), s.plan)
+	return w, samples, err
 }
 
 // against holds a report against the last run of the same hosts, if there is one.
@@ -248,23 +294,26 @@ func against(r *report.Report, dir, last string) error {
 	return nil
 }
 
-// hostOf judges what came of a host.
-func (s *scan) hostOf(r remote.Result, rules []*drop.Rule) report.Host {
+// hostOf judges what came of a host, and returns what it was judged by.
+func (s *scan) hostOf(r remote.Result, rules []*drop.Rule, samples *run.Samples) (report.Host, *probe.Snapshot) {
 	var failure report.Error
 	if r.Err != nil {
 		failure = report.Error{Code: r.Err.Code, Stage: string(r.Err.Stage), Message: r.Err.Message, Hint: r.Err.Hint}
 	}
 	if r.Capture == nil {
-		return report.Failed(r.Host, failure)
+		return report.Failed(r.Host, failure), &probe.Snapshot{}
 	}
-	h := s.judge(r.Host, r.Capture, rules)
+	snapshot := probe.NewSnapshot(r.Capture)
+	snapshot.Remember()
+	snapshot.Since(samples.Of(r.Host.Name))
+	h := s.judge(r.Host, snapshot, rules)
 	h.Cost = &report.Cost{
 		Connect: milliseconds(r.Cost.Connect), Script: milliseconds(r.Cost.Script), Bytes: r.Cost.Bytes,
 	}
 	if r.Err != nil {
 		h = h.Partial(failure)
 	}
-	return h
+	return h, snapshot
 }
 
 func milliseconds(d time.Duration) float64 {

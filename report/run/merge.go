@@ -88,10 +88,12 @@ func joined(parts []part) *report.Policy {
 	for i := range all.Waivers {
 		w := &all.Waivers[i]
 		w.Findings = 0
+		counted := map[string]bool{} // a shard that ran again counts once
 		for _, p := range parts {
-			if p.Policy == nil || i >= len(p.Policy.Waivers) {
+			if p.Policy == nil || i >= len(p.Policy.Waivers) || counted[p.Run.Shard] {
 				continue
 			}
+			counted[p.Run.Shard] = true
 			w.Findings += p.Policy.Waivers[i].Findings
 			if state := p.Policy.Waivers[i].State; state == report.WaiverExpired || state == report.WaiverEnding {
 				w.State = state

@@ -35,7 +35,7 @@ func saveShard(t *testing.T, dir string, shard inventory.Shard, at time.Time, al
 	}
 	for _, host := range all {
 		if shard.Has(host.Name) {
-			w.flushed = time.Time{}
+			w.hosts.flushed = time.Time{}
 			w.Add(host)
 		}
 	}

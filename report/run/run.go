@@ -4,6 +4,7 @@
 //	run.json             what the scan was: fleetdrop.run/v1
 //	hosts.ndjson.gz      a line for each host, as it finished
 //	inventory.ndjson.gz  of a shard: all hosts of the inventory, those of the other shards too
+//	samples.ndjson.gz    the counters of each host, which the next scan is held against
 //	captures/            what the hosts said, where that was asked for
 //
 // Folders are 0700 and files 0600: they name every host and what is wrong with it.
@@ -39,6 +40,7 @@ const (
 	metaFile    = "run.json"
 	hostsFile   = "hosts.ndjson.gz"
 	allFile     = "inventory.ndjson.gz"
+	samplesFile = "samples.ndjson.gz"
 	capturesDir = "captures"
 )
 

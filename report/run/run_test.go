@@ -146,7 +146,7 @@ func TestKilled(t *testing.T) {
 		t.Errorf("before the first host: %+v, %v", s, err)
 	}
 	for i := range 5 {
-		w.flushed = time.Time{} // long ago
+		w.hosts.flushed = time.Time{} // long ago
 		w.Add(report.Host{Name: fmt.Sprint("h", i), Outcome: report.OutcomeScanned})
 	}
 	s, err := Load(dir, h.Run.ID)
@@ -372,6 +372,46 @@ func TestDefaultDir(t *testing.T) {
 		if got, err := DefaultDir(); got != want || err != nil {
 			t.Errorf("%q: %s, %v", state, got, err)
 		}
+	}
+}
+
+// TestSamples keeps the counters of hosts for the next scan. A host that has none, and a run
+// that kept none, have none.
+func TestSamples(t *testing.T) {
+	dir := t.TempDir()
+	h := head(started)
+	w, err := Create(dir, h, nil, Plan{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 100 {
+		sample := &probe.Sample{}
+		if err := json.Unmarshal(fmt.Appendf(nil, `{"boot_id":"b%d","uptime_s":%d.25,"rows":[{"section":"/proc/net/dev","row":"eth0","fields":["rx_drop"],"totals":[%d]}]}`, i, i, uint64(1)<<63), sample); err != nil {
+			t.Fatal(err)
+		}
+		w.Sample(fmt.Sprint("web-", i), sample)
+	}
+	w.Sample("none", nil)
+	if err := w.Close(h.Run); err != nil {
+		t.Fatal(err)
+	}
+	s, err := LoadSamples(dir, h.Run.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(s.Of("web-7"))
+	if want := `{"boot_id":"b7","uptime_s":7.25,"rows":[{"section":"/proc/net/dev","row":"eth0","fields":["rx_drop"],"totals":[9223372036854775808]}]}`; err != nil || string(text) != want {
+		t.Errorf("%s, %v", text, err)
+	}
+	var nobody *Samples
+	if s.Of("none") != nil || s.Of("web-100") != nil || nobody.Of("web-7") != nil {
+		t.Error("a sample of nothing")
+	}
+	if err := os.Remove(filepath.Join(w.Path(), samplesFile)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := LoadSamples(dir, h.Run.ID); err != nil || s.Of("web-7") != nil {
+		t.Errorf("without the file: %v", err)
 	}
 }
 

@@ -27,11 +27,33 @@ type Writer struct {
 	meta meta
 
 	mu       sync.Mutex
-	file     *os.File
-	zip      *gzip.Writer
+	hosts    lines
+	samples  lines
 	captures bool
-	flushed  time.Time
 	err      error // the first; nothing is written after it
+}
+
+// lines is a file that grows line by line.
+type lines struct {
+	file    *os.File
+	zip     *gzip.Writer
+	flushed time.Time
+}
+
+func openLines(root *os.Root, name string) (lines, error) {
+	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return lines{}, err
+	}
+	zip, _ := gzip.NewWriterLevel(file, gzip.BestSpeed) // the level is valid
+	return lines{file, zip, time.Now()}, nil
+}
+
+func (l *lines) close() error {
+	if l.file == nil {
+		return nil
+	}
+	return cmp.Or(l.zip.Close(), l.file.Sync(), l.file.Close())
 }
 
 // A Plan is what is known of a run before it begins, beside its head.
@@ -82,22 +104,25 @@ func create(dir, path string, captures bool) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := root.OpenFile(hostsFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	w := &Writer{dir: dir, root: root, captures: captures}
+	w.hosts, err = openLines(root, hostsFile)
+	if err == nil {
+		w.samples, err = openLines(root, samplesFile)
+	}
 	if err == nil && captures {
 		err = root.Mkdir(capturesDir, 0o700)
 	}
 	if err != nil {
-		return nil, errors.Join(err, root.Close())
+		return nil, errors.Join(err, w.hosts.close(), w.samples.close(), root.Close())
 	}
-	zip, _ := gzip.NewWriterLevel(file, gzip.BestSpeed) // the level is valid
-	return &Writer{dir: dir, root: root, file: file, zip: zip, captures: captures, flushed: time.Now()}, nil
+	return w, nil
 }
 
 // Abandon removes the run, instead of Close: nothing came of it.
 func (w *Writer) Abandon() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return errors.Join(w.file.Close(), w.root.Close(), os.RemoveAll(w.Path()))
+	return errors.Join(w.hosts.close(), w.samples.close(), w.root.Close(), os.RemoveAll(w.Path()))
 }
 
 // Path is the directory of the run.
@@ -114,14 +139,19 @@ const flushEvery = time.Second
 func (w *Writer) Add(h report.Host) {
 	h.Risk = nil // it is made of all hosts, again at each reading
 	line, err := report.Line(h)
+	w.write(&w.hosts, line, err)
+}
+
+// write adds a line. An error of making it is one too.
+func (w *Writer) write(to *lines, line []byte, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err == nil && err == nil {
-		_, err = w.zip.Write(line)
+		_, err = to.zip.Write(line)
 	}
-	if now := time.Now(); w.err == nil && err == nil && now.Sub(w.flushed) > flushEvery {
-		w.flushed = now
-		err = w.zip.Flush()
+	if now := time.Now(); w.err == nil && err == nil && now.Sub(to.flushed) > flushEvery {
+		to.flushed = now
+		err = to.zip.Flush()
 	}
 	w.err = cmp.Or(w.err, err)
 }
@@ -149,7 +179,7 @@ func (w *Writer) Close(run report.Run) error {
 	defer w.mu.Unlock()
 	run.ID = w.meta.Run.ID
 	w.meta.Run, w.meta.Finished = run, true
-	err := cmp.Or(w.err, w.zip.Close(), w.file.Sync(), w.file.Close())
+	err := cmp.Or(w.err, w.hosts.close(), w.samples.close())
 	if err == nil {
 		err = w.writeMeta()
 	}
@@ -162,21 +192,20 @@ func (w *Writer) Close(run report.Run) error {
 
 // writeAll keeps who is in the inventory.
 func (w *Writer) writeAll(all []Member) error {
-	file, err := w.root.OpenFile(allFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	out, err := openLines(w.root, allFile)
 	if err != nil {
 		return err
 	}
-	zip, _ := gzip.NewWriterLevel(file, gzip.BestSpeed) // the level is valid
 	for i := range all {
 		var line []byte
 		if line, err = report.Line(&all[i]); err == nil {
-			_, err = zip.Write(line)
+			_, err = out.zip.Write(line)
 		}
 		if err != nil {
 			break
 		}
 	}
-	return cmp.Or(err, zip.Close(), file.Close())
+	return cmp.Or(err, out.close())
 }
 
 func (w *Writer) writeMeta() error {
