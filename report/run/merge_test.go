@@ -35,8 +35,8 @@ func saveShard(t *testing.T, dir string, shard inventory.Shard, at time.Time, al
 	}
 	for _, host := range all {
 		if shard.Has(host.Name) {
-			w.hosts.flushed = time.Time{}
 			w.Add(host)
+			w.flush()
 		}
 	}
 	if !closed {

@@ -146,8 +146,8 @@ func TestKilled(t *testing.T) {
 		t.Errorf("before the first host: %+v, %v", s, err)
 	}
 	for i := range 5 {
-		w.hosts.flushed = time.Time{} // long ago
 		w.Add(report.Host{Name: fmt.Sprint("h", i), Outcome: report.OutcomeScanned})
+		w.flush()
 	}
 	s, err := Load(dir, h.Run.ID)
 	if err != nil || len(s.Hosts) != 5 || !s.Head.Run.Interrupted {

@@ -30,14 +30,14 @@ type Writer struct {
 	hosts    lines
 	samples  lines
 	captures bool
-	err      error // the first; nothing is written after it
+	flushing *time.Timer // runs while there are lines that are in no file yet
+	err      error       // the first; nothing is written after it
 }
 
 // lines is a file that grows line by line.
 type lines struct {
-	file    *os.File
-	zip     *gzip.Writer
-	flushed time.Time
+	file *os.File
+	zip  *gzip.Writer
 }
 
 func openLines(root *os.Root, name string) (lines, error) {
@@ -46,7 +46,7 @@ func openLines(root *os.Root, name string) (lines, error) {
 		return lines{}, err
 	}
 	zip, _ := gzip.NewWriterLevel(file, gzip.BestSpeed) // the level is valid
-	return lines{file, zip, time.Now()}, nil
+	return lines{file, zip}, nil
 }
 
 func (l *lines) close() error {
@@ -122,7 +122,7 @@ func create(dir, path string, captures bool) (*Writer, error) {
 func (w *Writer) Abandon() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return errors.Join(w.hosts.close(), w.samples.close(), w.root.Close(), os.RemoveAll(w.Path()))
+	return errors.Join(w.closeLines(), w.root.Close(), os.RemoveAll(w.Path()))
 }
 
 // Path is the directory of the run.
@@ -149,11 +149,29 @@ func (w *Writer) write(to *lines, line []byte, err error) {
 	if w.err == nil && err == nil {
 		_, err = to.zip.Write(line)
 	}
-	if now := time.Now(); w.err == nil && err == nil && now.Sub(to.flushed) > flushEvery {
-		to.flushed = now
-		err = to.zip.Flush()
+	if w.flushing == nil {
+		w.flushing = time.AfterFunc(flushEvery, w.flush)
 	}
 	w.err = cmp.Or(w.err, err)
+}
+
+// flush writes the lines to their files.
+func (w *Writer) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.flushing != nil && w.err == nil {
+		w.err = cmp.Or(w.hosts.zip.Flush(), w.samples.zip.Flush())
+	}
+	w.flushing = nil
+}
+
+// closeLines ends the files.
+func (w *Writer) closeLines() error {
+	if w.flushing != nil {
+		w.flushing.Stop()
+		w.flushing = nil
+	}
+	return cmp.Or(w.hosts.close(), w.samples.close())
 }
 
 // Capture keeps what a host said, if that was asked for.
@@ -179,7 +197,7 @@ func (w *Writer) Close(run report.Run) error {
 	defer w.mu.Unlock()
 	run.ID = w.meta.Run.ID
 	w.meta.Run, w.meta.Finished = run, true
-	err := cmp.Or(w.err, w.hosts.close(), w.samples.close())
+	err := cmp.Or(w.err, w.closeLines())
 	if err == nil {
 		err = w.writeMeta()
 	}
