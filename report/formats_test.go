@@ -29,11 +29,23 @@ func waivedReport(t testing.TB) *Report {
 		switch h := &hosts[i]; h.Name {
 		case "db-12":
 			h.Findings[0].Waived = &Waiver{Reason: "replaced in Q1, see NET-4711", Owner: "net-team", Expires: "2026-12-01"}
+			h.Findings[0].Policy = "fleetdrop.policy.yaml:22"
 		case "lb-01":
 			h.Findings[0].Waived = &Waiver{Reason: "known", Expires: "2027-06-30"}
 		}
 	}
-	return New(testHead(), Rules(testRules), hosts, Gates{FailOn: At(drop.High), FailOnLoss: At(drop.High)})
+	head := testHead()
+	head.Policy = &Policy{Files: []string{"fleetdrop.policy.yaml"}, Waivers: []PolicyWaiver{
+		{Rule: "FD403", Match: "db-*", Reason: "replaced in Q1, see NET-4711", Owner: "net-team", Expires: "2026-12-01", Origin: "fleetdrop.policy.yaml:48", State: WaiverEnding, Findings: 1},
+		{Rule: "FD201", Match: "lb-01", Reason: "known", Expires: "2027-06-30", Origin: "fleetdrop.policy.yaml:55", State: WaiverActive, Findings: 1},
+	}}
+	baseline := Baseline{}
+	for i := range hosts {
+		if hosts[i].Name == "web-18" {
+			baseline[hosts[i].Findings[0].Fingerprint] = true
+		}
+	}
+	return New(head, Rules(testRules), hosts, Gates{FailOn: At(drop.High), FailOnLoss: At(drop.High), Baseline: baseline})
 }
 
 // tool runs a program that reads a report, if this machine has it. CI installs them all.
@@ -117,6 +129,12 @@ func TestSARIF(t *testing.T) {
 	suppressed := 0
 	for _, res := range run.Results {
 		suppressed += len(res.Suppressions)
+		if res.BaselineState == nil || (*res.RuleID == "FD601" && *res.Locations[0].LogicalLocations[0].Name == "web-18") != (*res.BaselineState == "unchanged") {
+			t.Errorf("%s is %v", *res.RuleID, res.BaselineState)
+		}
+		if len(res.RelatedLocations) > 0 && *res.RelatedLocations[0].PhysicalLocation.ArtifactLocation.URI != "ci/fleetdrop.policy.yaml" {
+			t.Errorf("related: %+v", res.RelatedLocations[0].PhysicalLocation)
+		}
 		if uri := *res.Locations[0].PhysicalLocation.ArtifactLocation.URI; uri != "ci/hosts.txt" {
 			t.Errorf("the inventory is %q", uri)
 		}
@@ -154,8 +172,8 @@ func TestSARIFPaths(t *testing.T) {
 			t.Errorf("%+v: %q %q", test, uri, base)
 		}
 	}
-	for origin, want := range map[string]string{"hosts.txt:17": "hosts.txt 17", "a:b": "a:b 1", "c.txtar": "c.txtar 1", "": "h 1", "x:0": "x:0 1", "argument:2": "argument 2"} {
-		file, line := originOf(&Host{Name: "h", Origin: origin})
+	for origin, want := range map[string]string{"hosts.txt:17": "hosts.txt 17", "a:b": "a:b 1", "c.txtar": "c.txtar 1", "": " 1", "x:0": "x:0 1", "argument:2": "argument 2"} {
+		file, line := fileAndLine(origin)
 		if got := fmt.Sprint(file, " ", line); got != want {
 			t.Errorf("%s is %s", origin, got)
 		}
@@ -357,7 +375,7 @@ func TestMarkdown(t *testing.T) {
 	page := rendered(t, text)
 	for _, want := range []string{
 		"<h2>fleetdrop: 15 hosts</h2>", "<strong>3 not reached</strong>", "exit 1: ", "<code>web-17</code>", "replaced in Q1, see NET-4711",
-		"<h3>Not reached</h3>", "<h3>Waivers that end soon</h3>", "<summary>1. lb-03", "<code>hostkey-unknown</code>",
+		"<h3>Not reached</h3>", "<h3>Waivers to look after</h3>", "<summary>1. lb-03", "<code>hostkey-unknown</code>",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not in the page", want)

@@ -47,8 +47,8 @@ type (
 
 // writeJUnit writes a suite for each host. Its first case is the scan itself: an error if
 // the host was not scanned to the end. Each finding is a case. It failed if it is at or
-// above a gate, or above a note where no gate is set; it was skipped if it is waived; else
-// it passed, and says what it is. What was not checked is one case that was skipped. The
+// above a gate, or above a note where no gate is set; it was skipped if it is waived; else, as one that the
+// baseline has, it passed, and says what it is. What was not checked is one case that was skipped. The
 // names hold no numbers: they are the same from scan to scan.
 func writeJUnit(w io.Writer, r *Report, o Options) error {
 	var sum junitCounts
@@ -101,10 +101,13 @@ func junitOf(r *Report, h *Host, name string, least drop.Severity) *junitSuite {
 		switch {
 		case f.Waived != nil:
 			c.Skipped = &junitResult{Message: "waived: " + Visible(f.Waived.Reason), Text: says}
-		case r.gates.fails(f), r.gates.open() && f.Kind != drop.Note:
+		case r.gates.fails(f), r.gates.open() && f.Kind != drop.Note && !f.Known:
 			c.Failure = &junitResult{Message: says, Type: string(f.Kind) + " " + f.Severity.String(), Text: findingSays(h, f)}
 		default:
 			c.Out = string(f.Kind) + " " + f.Severity.String() + ": " + says + "\n"
+			if f.Known {
+				c.Out = "in the baseline: " + c.Out
+			}
 		}
 		s.put(c)
 	}
@@ -186,8 +189,13 @@ func findingSays(h *Host, f *Finding) string {
 			}
 		}
 	}
-	if h.Origin != "" {
-		lines = append(lines, h.Origin)
+	if f.Lapsed != nil {
+		lines = append(lines, "its waiver expired "+f.Lapsed.Expires)
+	}
+	for _, origin := range []string{h.Origin, f.Policy} {
+		if origin != "" {
+			lines = append(lines, origin)
+		}
 	}
 	lines = append(lines, "fingerprint: "+f.Fingerprint)
 	for i := range lines {

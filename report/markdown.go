@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
@@ -15,9 +13,6 @@ import (
 // maxMarkdown is how many bytes the Markdown may have. GitHub takes 1 MiB of step summary,
 // and nothing at all of one that is longer.
 const maxMarkdown = 900 << 10
-
-// soon is how long before its end a waiver is told of.
-const soon = 14 * 24 * time.Hour
 
 // A markdown is a report on its way to a page that others render: the summary of a CI
 // step, or a comment. Every text from a host goes through md or code.
@@ -160,11 +155,6 @@ func (m *markdown) findings() {
 	if m.known > 0 {
 		m.part(fmt.Sprintf("\n%d of these are in the baseline.\n", m.known))
 	}
-	for _, n := range m.r.Policy.Notices() {
-		if n.State != WaiverEnding { // those have a table
-			m.part("\n- " + md(n.String()) + "\n")
-		}
-	}
 }
 
 // ranking has a row for each of the worst hosts.
@@ -183,33 +173,14 @@ func (m *markdown) ranking() {
 	}
 }
 
-// waivers tells of those that end soon, each once.
+// waivers tells of those that somebody has to look after.
 func (m *markdown) waivers() {
-	type ending struct{ rule, reason, owner, expires string }
-	hosts := map[ending]int{}
-	var order []ending
-	for i := range m.r.Hosts {
-		for _, f := range m.r.Hosts[i].Findings {
-			if f.Waived == nil {
-				continue
-			}
-			day, err := time.Parse(time.DateOnly, f.Waived.Expires)
-			if err != nil || day.Sub(m.r.Run.Started) > soon {
-				continue
-			}
-			e := ending{f.Rule, f.Waived.Reason, f.Waived.Owner, f.Waived.Expires}
-			if hosts[e] == 0 {
-				order = append(order, e)
-			}
-			hosts[e]++
-		}
-	}
-	slices.SortStableFunc(order, func(a, b ending) int { return strings.Compare(a.expires, b.expires) })
 	var rows []string
-	for _, e := range order {
-		rows = append(rows, fmt.Sprintf("| %s | %s | %d | %s | %s |", md(snip(e.expires)), e.rule, hosts[e], md(snip(e.owner)), md(snip(e.reason))))
+	for _, w := range m.r.Policy.Notices() {
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %d | %s | %s | %s |", w.State, md(snip(w.Expires)), w.Rule,
+			md(snip(strings.TrimSpace(w.Match+" "+w.Subject))), w.Findings, md(snip(w.Owner)), md(snip(w.Reason)), md(snip(w.Origin))))
 	}
-	m.table("Waivers that end soon", "| until | rule | findings | owner | reason |", rows)
+	m.table("Waivers to look after", "| state | until | rule | hosts | findings | owner | reason | from |", rows)
 }
 
 // notReached says each reason once, and what to do about it.

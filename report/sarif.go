@@ -88,6 +88,8 @@ type (
 		Message      sarifText          `json:"message"`
 		Locations    []sarifLocation    `json:"locations"`
 		Fingerprints map[string]string  `json:"partialFingerprints"`
+		Baseline     string             `json:"baselineState,omitempty"` // left out without a baseline
+		Related      []sarifLocation    `json:"relatedLocations,omitempty"`
 		Suppressions []sarifSuppression `json:"suppressions,omitempty"`
 		Properties   map[string]any     `json:"properties,omitempty"`
 	}
@@ -218,6 +220,9 @@ func (s *sarifPage) collect(least drop.Severity, by func(*Host, *Finding) string
 			if f.Waived != nil {
 				key += " waived"
 			}
+			if f.Known {
+				key += " known"
+			}
 			if sums[key] == nil {
 				sums[key] = &sarifSum{key: key}
 				all = append(all, sums[key])
@@ -275,7 +280,17 @@ func (s *sarifPage) result(c *sarifSum) sarifResult {
 		out.Properties["subject"] = Visible(f.Subject)
 	}
 	if f.Policy != "" {
-		out.Properties["policy"] = Visible(f.Policy)
+		file, line := fileAndLine(f.Policy)
+		l := sarifLocation{Logical: []sarifLogical{}}
+		l.Physical.Artifact.URI, l.Physical.Artifact.Base = s.uri(file)
+		l.Physical.Region.StartLine = line
+		out.Related = []sarifLocation{l}
+	}
+	if s.gates.Baseline != nil {
+		out.Baseline = "new"
+		if f.Known {
+			out.Baseline = "unchanged"
+		}
 	}
 	if f.Waived != nil {
 		out.Suppressions = []sarifSuppression{{"external", "accepted", Visible(f.Waived.Reason)}}
@@ -285,7 +300,7 @@ func (s *sarifPage) result(c *sarifSum) sarifResult {
 
 // location is the line that names the host, and the host.
 func (s *sarifPage) location(h *Host) sarifLocation {
-	file, line := originOf(h)
+	file, line := fileAndLine(cmp.Or(h.Origin, h.Name, "inventory"))
 	var l sarifLocation
 	l.Physical.Artifact.URI, l.Physical.Artifact.Base = s.uri(file)
 	l.Physical.Region.StartLine = line
@@ -293,14 +308,14 @@ func (s *sarifPage) location(h *Host) sarifLocation {
 	return l
 }
 
-// originOf is the file and line of a host's origin; line 1 of a whole file.
-func originOf(h *Host) (file string, line int) {
-	if at := strings.LastIndexByte(h.Origin, ':'); at > 0 {
-		if n, err := strconv.Atoi(h.Origin[at+1:]); err == nil && n > 0 {
-			return h.Origin[:at], n
+// fileAndLine parts "hosts.txt:17"; line 1 is that of a whole file.
+func fileAndLine(origin string) (file string, line int) {
+	if at := strings.LastIndexByte(origin, ':'); at > 0 {
+		if n, err := strconv.Atoi(origin[at+1:]); err == nil && n > 0 {
+			return origin[:at], n
 		}
 	}
-	return cmp.Or(h.Origin, h.Name, "inventory"), 1
+	return origin, 1
 }
 
 // uri is a path as a URI: relative to the root where it is below it.
