@@ -449,7 +449,7 @@ func TestMarkdownBudget(t *testing.T) {
 // rank it says what the ranked lines say.
 func TestStream(t *testing.T) {
 	var b bytes.Buffer
-	s := NewStream(&b, testHead(), Rules(testRules))
+	s := NewStream(&b, testHead(), Rules(testRules), Baseline{})
 	hosts := fleet(t)
 	schema := readSchema(t)
 	for i, h := range hosts {

@@ -81,20 +81,22 @@ type (
 // needs all hosts, so it is null in these lines; grade, score and class do not. A text
 // without a status line is not complete.
 type Stream struct {
-	w   io.Writer
-	err error // the first; nothing is written after it
+	w        io.Writer
+	baseline Baseline
+	err      error // the first; nothing is written after it
 }
 
 // NewStream writes the line for the run. What is known only at its end, such as how long it
 // took, stands in the line for the status.
-func NewStream(w io.Writer, head Head, rules []Rule) *Stream {
-	s := &Stream{w: w}
+func NewStream(w io.Writer, head Head, rules []Rule, baseline Baseline) *Stream {
+	s := &Stream{w: w, baseline: baseline}
 	s.line(runLine{"run", head.clean(), list(rules)})
 	return s
 }
 
 // Host writes the line for a host.
 func (s *Stream) Host(h Host) {
+	s.baseline.mark([]Host{h})
 	line := unrankedLine{hostLine: hostLine{"host", &h}}
 	if risk := judge(&h); risk != nil {
 		line.Risk = &unranked{Risk: risk}
@@ -121,7 +123,7 @@ func (s *Stream) line(v any) {
 // writeNDJSON writes the lines of a Stream, but worst host first and with the ranks.
 func writeNDJSON(w io.Writer, r *Report, _ Options) error {
 	buffered := bufio.NewWriter(w)
-	s := NewStream(buffered, r.Head, r.Rules)
+	s := NewStream(buffered, r.Head, r.Rules, nil)
 	for i := range r.Hosts {
 		s.line(hostLine{"host", &r.Hosts[i]})
 	}

@@ -67,10 +67,10 @@ type sink struct {
 type live []*report.Stream
 
 // begin begins those of the sinks that are written line by line.
-func begin(sinks []*sink, head report.Head, rules []report.Rule) (all live) {
+func begin(sinks []*sink, head report.Head, rules []report.Rule, baseline report.Baseline) (all live) {
 	for _, s := range sinks {
 		if s.format == "ndjson" {
-			s.stream = report.NewStream(s.out, head, rules)
+			s.stream = report.NewStream(s.out, head, rules, baseline)
 			all = append(all, s.stream)
 		}
 	}

@@ -193,7 +193,7 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	fleet.Warn = shows.warn
 	all := make([]report.Host, 0, len(hosts))
 	alone := 0 // hosts without an earlier sample
-	lines := begin(sinks, head, report.Rules(rules))
+	lines := begin(sinks, head, report.Rules(rules), s.Baseline)
 	shows.start()
 	err = fleet.Scan(ctx, hosts, func(r remote.Result) {
 		h, snapshot := s.hostOf(r, rules, samples)
