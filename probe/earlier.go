@@ -2,6 +2,7 @@ package probe
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -53,7 +54,7 @@ func (s *Snapshot) Sample() *Sample {
 // One of another boot is not used, nor one that is not earlier.
 func (s *Snapshot) Since(earlier *Sample) {
 	boot, known := parse(BootID, s, false).Get()
-	if earlier == nil || !known || boot != earlier.BootID || s.Up()-s.Over() < earlier.Uptime {
+	if earlier == nil || !known || boot == "" || boot != earlier.BootID || s.Up()-s.Over() < earlier.Uptime {
 		return
 	}
 	s.ago = s.Up() - earlier.Uptime
@@ -125,6 +126,9 @@ func (p *Sample) UnmarshalJSON(text []byte) error {
 	var in sampleJSON
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err
+	}
+	if !(in.Uptime >= 0 && in.Uptime <= 1e9) { // as for /proc/uptime
+		return fmt.Errorf("not an uptime: %g", in.Uptime)
 	}
 	*p = Sample{BootID: in.BootID, Uptime: time.Duration(in.Uptime*100+0.5) * (time.Second / 100)}
 	for _, row := range in.Rows {

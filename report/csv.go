@@ -7,10 +7,11 @@ import (
 	"strings"
 )
 
+// csvTitles are the columns. New ones are added at the end.
 var csvTitles = []string{
 	"rank", "host", "address", "groups", "outcome", "grade", "score", "rule", "name", "stage", "kind", "severity", "scope",
 	"subject", "message", "lost", "lost_per_s", "lost_ratio", "of", "unit", "remedy", "error", "hint", "not_checked",
-	"fingerprint", "waived", "origin",
+	"fingerprint", "waived", "origin", "lost_in_s", "since_last", "known", "change",
 }
 
 // writeCSV writes a row for each finding, and one for each host that has none or was not
@@ -119,7 +120,19 @@ func csvRow(h *Host, f *Finding) []string {
 		text("")
 	}
 	text(h.Origin)
+	number(l.Window)
+	text(yes(l.SinceLast))
+	text(yes(f.Known))
+	text(string(f.change))
 	return row
+}
+
+// yes is a mark that is seen among empty cells.
+func yes(is bool) string {
+	if is {
+		return "yes"
+	}
+	return ""
 }
 
 // cell is a text as a spreadsheet shows it and never runs it: no formula, no control

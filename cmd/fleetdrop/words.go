@@ -40,6 +40,8 @@ var words = []struct{ word, text string }{
 	{"scope", "What a finding is true of: the host, the machine (all network namespaces of one boot), or one network namespace."},
 	{"netns", "A scope: one network namespace. A host and its containers each have counters of their own for it."},
 	{"machine", "A scope: all network namespaces of one boot. A finding that several hosts of one machine share is counted once."},
+	{"change", "What became of a finding, or of a host, since the last scan: new, worse, better, fixed, same. Not-checked is a finding that could not be looked for again: it is not fixed. Worse is more severe, or twice as much on counts that are no chance."},
+	{"since", "What changed since the last run of the same inventory; \"fleetdrop diff\" tells it. Since the last scan, of a loss: it came between two scans of one boot, and not in the window."},
 	{"rank", "The place of a host when the worst comes first. Hosts that were not reached have none."},
 	{"port unknown", "The counter says that listeners drop, and not which. ss says it, where tcp_diag is loaded, its answer is read, and the socket is still open; the words behind it say which of these failed."},
 	{"material", "Worth a person's time: more than 1 in 10,000 of what arrived, or more than one a minute."},
