@@ -5,7 +5,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unique"
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/kernel"
@@ -92,7 +91,7 @@ func (s settings) add(name, value string) {
 	if value == "" || len(value) > maxSetting || len(name) > maxSetting || len(s.all) >= maxSettings {
 		return
 	}
-	s.all[unique.Make(clean(name, maxSetting)).Value()] = unique.Make(clean(value, maxSetting)).Value()
+	s.all[shared(name, maxSetting)] = shared(value, maxSetting)
 }
 
 // sysctl keeps a file under /proc/sys, or the line of each interface where it has a star.

@@ -91,7 +91,10 @@ func each(path string, yield func(*report.Host)) (m meta, err error) {
 	if m, err = readMeta(path); err != nil {
 		return m, err
 	}
-	err = eachLine(filepath.Join(path, hostsFile), yield)
+	err = eachLine(filepath.Join(path, hostsFile), func(h *report.Host) {
+		h.Share()
+		yield(h)
+	})
 	if errors.Is(err, io.ErrUnexpectedEOF) && !m.Finished {
 		err = nil
 	}
