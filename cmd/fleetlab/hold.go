@@ -84,22 +84,34 @@ func (h *hold) run(ctx context.Context, c *console) (err error) {
 	defer cancel()
 	var all errgroup.Group
 	slots := make(chan struct{}, most)
+	troubles := make(chan error)
 	for _, host := range l.hosts {
-		all.Go(func() error { return host.hold(ctx, slots) })
+		all.Go(func() error {
+			host.hold(ctx, slots, troubles)
+			return nil
+		})
 	}
-	err = all.Wait()
+	go func() {
+		_ = all.Wait() // none of them returns an error
+		close(troubles)
+	}()
+	for err := range troubles {
+		fmt.Fprintln(c.stderr, "fleetlab:", err)
+	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return err
+		return nil
 	}
-	return errors.Join(err, ctx.Err())
+	return ctx.Err()
 }
 
 // hold provokes the host's fault again and again until the context ends; one of the past only
-// once. It takes one of the slots for that, so a machine with many hosts keeps some breath.
-func (h *host) hold(ctx context.Context, slots chan struct{}) error {
+// once. It takes one of the slots for that, so a machine with many hosts keeps some breath. A
+// host that is in trouble says so once and goes on: somebody may be trying something on it.
+func (h *host) hold(ctx context.Context, slots chan struct{}, troubles chan<- error) {
 	if h.provoke == nil {
-		return nil
+		return
 	}
+	well := true
 	for again := true; again && ctx.Err() == nil; again = !h.fault.past && wait(ctx, 500*time.Millisecond) == nil {
 		if !h.fault.lasting { // that one would keep it
 			slots <- struct{}{}
@@ -108,9 +120,9 @@ func (h *host) hold(ctx context.Context, slots chan struct{}) error {
 		if !h.fault.lasting {
 			<-slots
 		}
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("%s: %w", h.fault.name, err)
+		if err != nil && ctx.Err() == nil && well {
+			troubles <- fmt.Errorf("%s: %w", h.fault.name, err)
 		}
+		well = well && err == nil
 	}
-	return nil
 }
