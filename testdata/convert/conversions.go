@@ -20,6 +20,7 @@ var conversions = []struct {
 	{"cat /proc/net/udp", same("/proc/net/udp")},
 	{"cat /proc/net/udp6", same("/proc/net/udp6")},
 	{"cat /proc/net/stat/nf_conntrack", same("/proc/net/stat/nf_conntrack")},
+	{"cat /proc/net/stat/arp_cache", same("/proc/net/stat/arp_cache")},
 	{"cat /proc/net/sockstat /proc/net/sockstat6", sockstat},
 	{"cat /proc/net/tcp", listening},
 	{"cat /proc/interrupts", same("/proc/interrupts")},
