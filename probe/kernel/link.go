@@ -18,6 +18,11 @@ var (
 	Duplex = probe.Glob("/sys/class/net/*/duplex")
 	// TxQueueLen is the packets that a qdisc holds which takes its limit from the interface: pfifo_fast, pfifo.
 	TxQueueLen = probe.Glob("/sys/class/net/*/tx_queue_len")
+	// MTU is the most bytes of a packet that an interface takes.
+	MTU = probe.Glob("/sys/class/net/*/mtu")
+	// Bridge is what udev is told of the bridge that an interface is a port of: the line
+	// "INTERFACE=br0". Interfaces that are no ports have none.
+	Bridge = keep(probe.Glob("/sys/class/net/*/brport/bridge/uevent"), "^interface=")
 	// BondMembers is the interfaces that a bond is made of, parted by spaces. Only bonds have it.
 	BondMembers = probe.Glob("/sys/class/net/*/bonding/slaves")
 	// CarrierChanges is how often the link came up or went down since the interface was made. Kernels before 3.15 do not count it.
@@ -35,4 +40,10 @@ func Driver(events probe.Values, interfaceName string) string {
 		}
 	}
 	return ""
+}
+
+// keep is a section of which only lines that match leave the host.
+func keep(s *probe.Section[probe.Values], ere string) *probe.Section[probe.Values] {
+	s.Keep = ere
+	return s
 }
