@@ -82,11 +82,14 @@ type udpLoss struct {
 	queued  uint64 // bytes in the fullest of them
 }
 
-// guiltyUDP returns the addresses whose sockets dropped something between the samples, or
+// guiltyUDP returns the addresses whose UDP sockets dropped something between the samples, or
 // ever, those that dropped most first.
-func guiltyUDP(c *Case, ever bool) (all []udpLoss) {
+func guiltyUDP(c *Case, ever bool) []udpLoss { return guiltySockets(c, ever, kernel.UDP, kernel.UDP6) }
+
+// guiltySockets does so for the sockets of any sections like those of UDP.
+func guiltySockets(c *Case, ever bool, sections ...*probe.Section[[]kernel.UDPSocket]) (all []udpLoss) {
 	arch, _ := kernel.Arch.In(c).Get()
-	for _, section := range []*probe.Section[[]kernel.UDPSocket]{kernel.UDP, kernel.UDP6} {
+	for _, section := range sections {
 		from := section.In(c)
 		now, _ := from.Get()
 		before, both := section.First(c).Get()
