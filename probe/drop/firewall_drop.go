@@ -238,6 +238,7 @@ type firewallHit struct {
 	rule    string // as a person would type it, behind the name of the tool
 	dropped probe.Counter
 	arrived probe.Counter
+	out     bool // it is on the way out
 	why     []probe.Evidence
 	claims  []Claim
 }
@@ -303,21 +304,7 @@ func (c *Case) firewallLoss(h firewallHit) (loss Loss, much bool) {
 
 // firewallRules returns the rules of all firewalls that dropped something in the window, each once.
 func firewallRules(c *Case) (hits []firewallHit) {
-	// What iptables makes by way of nftables, nft lists too; where iptables is the legacy
-	// tool itself, so does iptables-legacy.
-	var inNft, same []string
-	for _, t := range []struct {
-		family string
-		tables []probe.Fact[probe.Counter]
-	}{{"ip", iptablesOfNft.In(c)}, {"ip6", ip6tablesOfNft.In(c)}} {
-		for _, f := range t.tables {
-			if n, _ := f.Get(); n.Total == 1 {
-				inNft = append(inNft, t.family+strings.TrimPrefix(f.Source.Row, "-t")+" ")
-			} else {
-				same = append(same, t.family+"tables-legacy")
-			}
-		}
-	}
+	inNft, same := tablesOfIptables(c)
 	for _, firewall := range firewalls {
 		for _, f := range firewall.hits.In(c) {
 			n, _ := f.Get()
@@ -334,6 +321,24 @@ func firewallRules(c *Case) (hits []firewallHit) {
 	return hits
 }
 
+// tablesOfIptables returns the tables that iptables made by way of nftables, which nft lists too, "ip filter ", and
+// the tools that list the same again: where iptables is the legacy tool itself, iptables-legacy does.
+func tablesOfIptables(c *Case) (inNft, same []string) {
+	for _, t := range []struct {
+		family string
+		tables []probe.Fact[probe.Counter]
+	}{{"ip", iptablesOfNft.In(c)}, {"ip6", ip6tablesOfNft.In(c)}} {
+		for _, f := range t.tables {
+			if n, _ := f.Get(); n.Total == 1 {
+				inNft = append(inNft, t.family+strings.TrimPrefix(f.Source.Row, "-t")+" ")
+			} else {
+				same = append(same, t.family+"tables-legacy")
+			}
+		}
+	}
+	return inNft, same
+}
+
 // passed fills in what passed the rule: which packets see it depends on the family of its
 // table, and on its chain.
 func (h *firewallHit) passed(c *Case, f probe.Fact[probe.Counter], family string) {
@@ -341,9 +346,9 @@ func (h *firewallHit) passed(c *Case, f probe.Fact[probe.Counter], family string
 	if strings.HasPrefix(f.Source.Row, "-t ") {
 		chain = word(f.Source.Row, 3) // "-t filter -A INPUT …"
 	}
-	out := strings.EqualFold(chain, "output") || strings.EqualFold(chain, "postrouting")
+	h.out = strings.EqualFold(chain, "output") || strings.EqualFold(chain, "postrouting")
 	v4, v6 := ipReceived, ip6Received
-	if out {
+	if h.out {
 		v4, v6 = ipSent, ip6Sent
 	}
 	h.why = probe.Because(f)
@@ -362,7 +367,7 @@ func (h *firewallHit) passed(c *Case, f probe.Fact[probe.Counter], family string
 		n, _ := arrived.Get()
 		h.arrived = h.arrived.Plus(n)
 		h.why = append(h.why, arrived.Evidence())
-		if out {
+		if h.out {
 			h.claims = append(h.claims, Claim{of.discards.Source(), h.dropped})
 		}
 	}

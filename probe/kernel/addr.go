@@ -12,7 +12,7 @@ import (
 //
 // Source: ip/ipaddress.c of iproute2, print_addrinfo; BusyBox prints the same.
 var Addresses = &probe.Section[[]Address]{
-	Read:  probe.Read{Command: "ip -o -4 addr"},
+	Read:  probe.Read{Command: "ip -o -4 addr", Limit: unlimited},
 	Parse: parseAddresses,
 }
 

@@ -13,14 +13,16 @@ import (
 // rule" would take it, "inet filter input udp dport 9000 counter drop", with the fields
 // packets and bytes, counted since the rule was loaded. Rules that read alike are one row.
 //
-// A rule without a counter, a verdict in a map and a chain's policy drop uncounted, and are
-// not here. The tables of iptables are, where iptables speaks to nftables.
+// A rule without a counter, a verdict in a map and a chain's policy drop uncounted. They have rows too, with the
+// field uncounted, how many read alike: some of them, and the row "more", how many more there are. The tables of
+// iptables are here as well, where iptables speaks to nftables.
 //
 // Source: src/rule.c and src/statement.c of nftables; nft(8).
 var Nft = &probe.Stats{
 	Read: probe.Read{
 		Command: "nft -t list ruleset", Pair: true, In: "nf_tables", Sudo: true, Zeros: true, Cap: 256 << 10,
 		Keep: `^table |^[ \t]+chain |counter packets [1-9].* (drop|reject)`,
+		Few:  `(drop|reject)`, FewBut: `counter |^[ \t]*#`,
 	},
 	Parse: parseNft,
 }
@@ -30,6 +32,12 @@ func parseNft(text string) (probe.Table, error) {
 	var table, chain string
 	for line := range strings.Lines(text) {
 		inner := strings.TrimSpace(line)
+		if more, ok := strings.CutPrefix(inner, "# and "); ok {
+			if n, err := strconv.ParseUint(strings.TrimSuffix(more, " more"), 10, 32); err == nil {
+				hits.table = append(hits.table, probe.Row{Name: "more", Fields: uncountedFields, Cells: []uint64{n}})
+			}
+			continue
+		}
 		// "# handle 7" stands behind a line, "# progname firewalld" behind the brace of a table.
 		if i := max(outside(inner, " # handle "), outside(inner, "{ # ")+1); i > 0 {
 			inner = inner[:i]
@@ -49,8 +57,51 @@ func parseNft(text string) (probe.Table, error) {
 		if err := hits.nft(chain, inner); err != nil {
 			return nil, err
 		}
+		if chain != "" && dropsUncounted(inner) {
+			hits.uncounted(chain + " " + inner)
+		}
 	}
 	return hits.table, nil
+}
+
+var uncountedFields = []string{"uncounted"}
+
+// uncounted adds a rule, or the policy of a chain, that drops and does not count.
+func (h *hits) uncounted(rule string) {
+	if at := strings.Index(rule, " type filter hook "); at >= 0 {
+		rule = rule[:at] + " policy drop"
+	}
+	key := "uncounted " + rule
+	if i, ok := h.at[key]; ok {
+		h.table[i].Cells[0]++
+		return
+	}
+	if h.at == nil {
+		h.at = map[string]int{}
+	}
+	h.at[key] = len(h.table)
+	h.table = append(h.table, probe.Row{Name: rule, Fields: uncountedFields, Cells: []uint64{1}})
+}
+
+// dropsUncounted says that a rule, or the line of a chain with its hook and policy, drops some packets and counts none.
+func dropsUncounted(rule string) bool {
+	quoted, drops := false, false
+	for word := range strings.FieldsSeq(rule) {
+		inside := quoted
+		if strings.Count(word, `"`)%2 == 1 {
+			quoted = !quoted
+		}
+		if inside || quoted {
+			continue
+		}
+		switch strings.Trim(word, ",;") {
+		case "counter":
+			return false
+		case "drop", "reject":
+			drops = true
+		}
+	}
+	return drops
 }
 
 // nft adds a rule of a chain if what its counter counted is what it dropped.

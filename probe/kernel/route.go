@@ -98,12 +98,16 @@ func maskBits(n uint32) (bits int, ok bool) {
 	return bits, mask == 0
 }
 
+// unlimited is for tools that ask the kernel alone: where it holds its lock and does not answer, no signal
+// ends them, and a process that counts the seconds is one more on every host.
+const unlimited = -1
+
 // Rules is ip rule: how many rules choose a routing table. A host that was left alone has
 // three: local, main and default.
 //
 // Source: ip/iprule.c of iproute2, print_rule.
 var Rules = &probe.Section[int64]{
-	Read:  probe.Read{Command: "ip rule"},
+	Read:  probe.Read{Command: "ip rule", Limit: unlimited},
 	Parse: parseRules,
 }
 

@@ -1,0 +1,346 @@
+package drop
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fleetdrop/fleetdrop/probe"
+	"github.com/fleetdrop/fleetdrop/probe/kernel"
+)
+
+var (
+	uncountedRules = kernel.Nft.Column("uncounted")
+)
+
+// ways are the ways that a packet can take once IP has received it, of each version: what is received is the sum
+// of them, but for what the firewall takes away. Groups may be counted twice, so no more is found missing than is.
+var ways = []struct {
+	received probe.Cell
+	known    probe.Cell // without this one nothing can be said
+	taken    []probe.Cell
+	joined   probe.Cell // datagrams that were put together: of their fragments one goes on
+}{{
+	ipReceived, kernel.SNMP.Counter("Ip", "InDelivers"),
+	append(cells(kernel.SNMP, "Ip", "InDelivers", "ForwDatagrams", "InHdrErrors", "InAddrErrors", "InUnknownProtos", "InDiscards", "ReasmReqds"),
+		append(cells(kernel.Netstat, "IpExt", "InNoRoutes", "InTruncatedPkts", "InMcastPkts", "InBcastPkts"), reversePathDrops)...),
+	kernel.SNMP.Counter("Ip", "ReasmOKs"),
+}, {
+	ip6Received, kernel.SNMP6.Counter("Ip6", "InDelivers"),
+	cells(kernel.SNMP6, "Ip6", "InDelivers", "OutForwDatagrams", "InHdrErrors", "InAddrErrors", "InUnknownProtos", "InDiscards", "InNoRoutes",
+		"InTruncatedPkts", "InTooBigErrors", "InMcastPkts", "ReasmReqds"),
+	kernel.SNMP6.Counter("Ip6", "ReasmOKs"),
+}}
+
+func cells(stats *probe.Stats, row string, fields ...string) (all []probe.Cell) {
+	for _, field := range fields {
+		all = append(all, stats.Counter(row, field))
+	}
+	return all
+}
+
+var _ = add(Rule{
+	ID:       "FD406",
+	Name:     "firewall-silent-drop",
+	Title:    "Something drops packets and counts nothing",
+	Stage:    Netfilter,
+	Scope:    Netns,
+	Severity: map[Kind]Severity{Dropping: Medium, Note: Info},
+	Reasons:  []string{"NETFILTER_DROP", "XDP", "TC_INGRESS", "TC_EGRESS", "BPF_CGROUP_EGRESS"},
+	Limits:   []Limit{firewallShare, firewallRate},
+	Needs:    []Need{{ways[0].known, ways[1].known, uncountedRules, kernel.XDP}},
+	All:      Need{uncountedRules},
+	Wants:    silentWants(),
+	Residual: true,
+	Check:    checkSilentDrops,
+
+	Doc: `
+A rule of nftables drops without a trace unless it has the word counter; so does a verdict in a map, and the policy of a
+chain. Rules of iptables count always. What is known without such a counter is this: IP counts what it
+receives, what it delivers, what it forwards, and what it throws away itself. What is missing then, and is in no
+other counter, was taken by a firewall. So a login that may not read the rules sees their loss too. Which
+rule it was is not known.
+
+It is a finding where that is more than a share of what arrived and more than a rate, as with firewall-drop; what a counted
+rule and a full conntrack table took is taken away. Multicasts and broadcasts that nobody asked for are left out. IPVS takes packets too, so
+where it is loaded nothing is missing. Rules that could drop uncounted are told in a note.
+
+Programs of XDP and of tc see a packet before IP does, so what they drop is not even received; eBPF keeps no count that
+every login may read. That such programs are attached is a note.
+
+By hand: "nft list ruleset", and the word counter before drop; "nstat -az 'Ip*In*'"; "ip link", prog/xdp; "tc filter show dev
+eth0 ingress"; "bpftool net", as root.`,
+
+	Examples: []Example{{
+		Name: "a rule of nftables without a counter",
+		From: "lab-nft-silent/after",
+		Capture: `
+-- first /proc/net/snmp --
+Ip: InReceives InDelivers ForwDatagrams InHdrErrors InAddrErrors InUnknownProtos InDiscards ReasmReqds ReasmOKs
+Ip: 0 0 0 0 0 0 0 0 0
+-- first /proc/uptime --
+3711.85 1354.60
+-- first nft -t list ruleset --
+table inet t {
+	chain in {
+		udp dport 9000 drop
+-- /proc/net/snmp --
+Ip: InReceives InDelivers ForwDatagrams InHdrErrors InAddrErrors InUnknownProtos InDiscards ReasmReqds ReasmOKs
+Ip: 800 400 0 0 0 0 0 0 0
+-- /proc/uptime --
+3717.09 1354.60
+-- nft -t list ruleset --
+table inet t {
+	chain in {
+		udp dport 9000 drop
+`,
+		Outcome: Found,
+		Want:    []string{"medium dropping: IP received 400 packets in 5.2 s that it neither delivered nor forwarded, and no counter says why; one rule or policy of nftables drops without counting: nft inet t in udp dport 9000 drop"},
+	}, {
+		Name: "the same for a login that may not read the rules",
+		From: "lab-nft-silent/after",
+		Capture: `
+-- first /proc/net/snmp --
+Ip: InReceives InDelivers ForwDatagrams InHdrErrors InAddrErrors InUnknownProtos InDiscards ReasmReqds ReasmOKs
+Ip: 0 0 0 0 0 0 0 0 0
+-- first /proc/uptime --
+3711.85 1354.60
+-- /proc/net/snmp --
+Ip: InReceives InDelivers ForwDatagrams InHdrErrors InAddrErrors InUnknownProtos InDiscards ReasmReqds ReasmOKs
+Ip: 800 400 0 0 0 0 0 0 0
+-- /proc/uptime --
+3717.09 1354.60
+-- denied nft -t list ruleset --
+Operation not permitted (you must be root)
+`,
+		Outcome: Found,
+		Want:    []string{"low dropping: IP received 400 packets in 5.2 s that it neither delivered nor forwarded, and no counter says why; a firewall takes packets like this, and its rules are unknown (denied)"},
+	}, {
+		Name: "the rule has a counter, and firewall-drop tells of it",
+		From: "netns-nft-drop/after",
+		Capture: `
+-- first /proc/net/snmp --
+Ip: InReceives InDelivers ForwDatagrams InHdrErrors InAddrErrors InUnknownProtos InDiscards ReasmReqds ReasmOKs
+Ip: 34 34 0 0 0 0 0 0 0
+-- first /proc/uptime --
+1097.11 1378.86
+-- first nft -t list ruleset --
+table inet lab {
+	chain in {
+-- /proc/net/snmp --
+Ip: InReceives InDelivers ForwDatagrams InHdrErrors InAddrErrors InUnknownProtos InDiscards ReasmReqds ReasmOKs
+Ip: 656 156 0 0 0 0 0 0 0
+-- /proc/uptime --
+1098.40 1378.90
+-- nft -t list ruleset --
+table inet lab {
+	chain in {
+		udp dport 9000 counter packets 500 bytes 64000 drop
+`,
+		Outcome: Clean,
+	}, {
+		Name: "a policy that drops scans, and programs of XDP and tc",
+		Capture: `
+-- first /proc/net/snmp --
+Ip: InReceives InDelivers
+Ip: 100000 99900
+-- first /proc/net/snmp6 --
+Ip6InReceives                   	900
+Ip6InDelivers                   	900
+-- first nft -t list ruleset --
+-- /proc/net/snmp --
+Ip: InReceives InDelivers
+Ip: 150000 149880
+-- /proc/net/snmp6 --
+Ip6InReceives                   	950
+Ip6InDelivers                   	950
+-- absent iptables-save -c --
+-- nft -t list ruleset --
+table inet filter {
+	chain output {
+		udp dport 53 counter packets 5 bytes 400 drop
+	}
+	chain input {
+		type filter hook input priority filter; policy drop;
+		tcp dport 23 drop
+		tcp dport 23 drop
+# and 7 more
+	}
+}
+-- tc -s qdisc --
+qdisc clsact ffff: dev eth0 parent ffff:fff1 
+ Sent 1000 bytes 10 pkt (dropped 0, overlimits 0 requeues 0) 
+ backlog 0b 0p requeues 0
+-- ip -o link --
+2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 xdp qdisc mq state UP mode DEFAULT group default qlen 1000\    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff promiscuity 0 \    prog/xdp id 12 name xdp_filter tag 3b185187f1855c4c jited 
+`,
+		Outcome: Found,
+		Want: []string{
+			"info note: 10 rules and policies of nftables drop without counting, nft inet filter input policy drop for one; IP lost 20 packets in 10.0 s that no counter explains",
+			"info note: eth0: a program of XDP is attached: what it drops is counted nowhere here",
+			"info note: eth0: programs of tc may be attached (clsact): what they drop is counted nowhere here",
+		},
+	}, {
+		Name: "a load balancer with IPVS, which takes packets to send them on",
+		Capture: `
+-- first /proc/net/snmp --
+Ip: InReceives InDelivers
+Ip: 100000 50000
+-- /proc/net/snmp --
+Ip: InReceives InDelivers
+Ip: 150000 75000
+-- nft -t list ruleset --
+-- /proc/net/ip_vs_stats --
+   Total Incoming Outgoing         Incoming         Outgoing
+   Conns  Packets  Packets            Bytes            Bytes
+    FA0      FA00        0           FA0000                0
+`,
+		Outcome: Clean,
+	}},
+})
+
+func silentWants() (wants []probe.Handle) {
+	for _, f := range firewalls {
+		wants = append(wants, f.hits)
+	}
+	wants = append(wants, iptablesOfNft, ip6tablesOfNft, ipSent, ip6Sent, conntrackDrops, kernel.IPVS, qdiscPackets, kernel.XDP)
+	for _, w := range ways {
+		wants = append(append(wants, w.received, w.joined), handles(w.taken)...)
+	}
+	return wants
+}
+
+func checkSilentDrops(c *Case) (found []Finding) {
+	rules, one, why := silentRules(c)
+	missing, received, evidence := missingInIP(c)
+	loss := Loss{Count: missing.Delta, Of: received.Delta, Over: missing.Over, Unit: Packets}
+	share, known := loss.Ratio()
+	rate, dated := loss.PerSecond()
+	much := dated && rate > c.Limit(firewallRate) && (!known || share > c.Limit(firewallShare))
+	nft := uncountedRules.State(c)
+	f := Finding{Kind: Dropping, Loss: loss, Evidence: append(evidence, why...)}
+	gone := fmt.Sprintf("IP received %d packets in %.1f s that it neither delivered nor forwarded, and no counter says why", missing.Delta, missing.Over.Seconds())
+	look := Step{
+		Text: `see what the kernel says when it drops one: "perf trace -e skb:kfree_skb" as root; NETFILTER_DROP is a rule of the firewall`,
+	}
+	switch {
+	case much && rules > 0:
+		f.Message = fmt.Sprintf("%s; %d rules and policies of nftables drop without counting, %s for one", gone, rules, one)
+		if rules == 1 {
+			f.Message = fmt.Sprintf("%s; one rule or policy of nftables drops without counting: %s", gone, one)
+		}
+		f.Steps = []Step{{
+			Text: `let the rules count: the word counter before drop or reject, in the file that loads them, and a last rule "counter" for the policy of a chain`,
+			Undo: "take the word away again", Price: "some nanoseconds a packet",
+		}, look}
+	case much && nft != probe.Known && nft != probe.Absent:
+		f.Severity = Low
+		f.Message = gone + fmt.Sprintf("; a firewall takes packets like this, and its rules are unknown (%s)", nft)
+		f.Steps = []Step{{Text: "scan as root, or with --sudo auto, to see which rule it is, or look at the rules of the firewall by hand"}, look}
+	case rules > 0:
+		f.Kind, f.Loss = Note, Loss{}
+		f.Message = fmt.Sprintf("%d rules and policies of nftables drop without counting, %s for one", rules, one)
+		if missing.Delta > 0 {
+			f.Message += fmt.Sprintf("; IP lost %d packets in %.1f s that no counter explains", missing.Delta, missing.Over.Seconds())
+		}
+	case much:
+		f.Kind, f.Message = Note, gone
+	default:
+		f.Message = ""
+	}
+	if f.Message != "" {
+		found = append(found, f)
+	}
+	return append(found, attachedPrograms(c)...)
+}
+
+// silentRules returns how many rules and policies of nftables drop without counting, and one of them. The
+// policies of iptables count by themselves.
+func silentRules(c *Case) (n uint64, one string, why []probe.Evidence) {
+	inNft, _ := tablesOfIptables(c)
+	for _, f := range uncountedRules.In(c) {
+		row := f.Source.Row
+		if slices.ContainsFunc(inNft, func(table string) bool { return strings.HasPrefix(row, table) }) {
+			continue
+		}
+		count, _ := f.Get()
+		n += count.Total
+		if one == "" {
+			one = clip("nft " + row)
+		}
+		if len(why) < mostRules {
+			e := f.Evidence()
+			e.Before = nil // it is no counter of packets
+			why = append(why, e)
+		}
+	}
+	return n, one, why
+}
+
+// missingInIP returns how many packets IP received and did not account for, of both versions.
+func missingInIP(c *Case) (missing, received probe.Counter, why []probe.Evidence) {
+	ipvs := kernel.IPVS.In(c)
+	for _, w := range ways {
+		came := w.received.In(c)
+		joined, _ := w.joined.In(c).Get()
+		n, known := came.Get()
+		if w.known.State(c) != probe.Known || !known {
+			continue
+		}
+		received = received.Plus(n)
+		rest := n.Plus(probe.Counter{Total: joined.Total, Before: joined.Before, Delta: joined.Delta})
+		delivered := w.known.In(c)
+		for _, cell := range w.taken {
+			taken, _ := cell.In(c).Get()
+			rest = rest.Minus(taken)
+		}
+		if rest.Delta > 0 {
+			why = append(why, came.Evidence(), delivered.Evidence())
+		}
+		missing = missing.Plus(rest)
+	}
+	for _, h := range firewallRules(c) {
+		if !h.out {
+			missing = missing.Minus(h.dropped)
+		}
+	}
+	conntrack, _ := conntrackDrops.Sum(c).Get()
+	missing = missing.Minus(conntrack)
+	if ipvs.State == probe.Known {
+		return probe.Counter{}, received, nil
+	}
+	return missing, received, why
+}
+
+// attachedPrograms tells of programs that see packets before IP does.
+func attachedPrograms(c *Case) (found []Finding) {
+	programs := kernel.XDP.In(c)
+	names, _ := programs.Get()
+	if len(names) > 0 {
+		few := names[:min(len(names), mostRules)]
+		found = append(found, Finding{
+			Kind:     Note,
+			Subject:  list(few),
+			Message:  "a program of XDP is attached: what it drops is counted nowhere here",
+			Evidence: []probe.Evidence{programs.Part("", "xdp", len(names))},
+		})
+	}
+	var interfaces []string
+	var why []probe.Evidence
+	for _, f := range qdiscPackets.In(c) {
+		_, device, _ := strings.Cut(f.Source.Row, " dev ")
+		device = word(device, 0)
+		if kind := word(f.Source.Row, 0); (kind == "clsact" || kind == "ingress") && !slices.Contains(interfaces, device) && len(interfaces) < mostRules {
+			interfaces, why = append(interfaces, device), append(why, f.Evidence())
+		}
+	}
+	if len(interfaces) > 0 {
+		found = append(found, Finding{
+			Kind:     Note,
+			Subject:  list(interfaces),
+			Message:  "programs of tc may be attached (clsact): what they drop is counted nowhere here",
+			Evidence: why,
+		})
+	}
+	return found
+}
