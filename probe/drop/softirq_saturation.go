@@ -214,7 +214,7 @@ func listed(names []string) string {
 }
 
 // handles makes handles of columns.
-func handles(columns []probe.Column) []probe.Handle {
+func handles[H probe.Handle](columns []H) []probe.Handle {
 	all := make([]probe.Handle, len(columns))
 	for i, c := range columns {
 		all[i] = c
