@@ -15,7 +15,6 @@ var (
 		kernel.VMStat.Counter("", "allocstall_normal"), kernel.VMStat.Counter("", "allocstall_movable"),
 	}
 	emergencyDrops = kernel.Netstat.Counter("TcpExt", "PFMemallocDrop")
-	minFree        = kernel.Sysctl("vm.min_free_kbytes")
 
 	memoryWaiting = Limit{
 		Name: "waiting", Default: 0.1, Unit: "of the time, in the window and in the last minute, in which a task waited for memory",
