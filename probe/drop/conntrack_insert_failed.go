@@ -33,17 +33,18 @@ var _ = add(Rule{
 	Check:    checkInsertFailed,
 
 	Doc: `
-A new connection is entered in the conntrack table when its first packet leaves the firewall. By then another packet may
-have entered the same one, on another CPU: a resolver that asks for A and AAAA from one port at once
-does that, and so do two connections that NAT gives the same port. The kernel lets both go on if they agree
-(clashres counts that, since 5.10, and nothing is lost). Where NAT has given them different
-ends, as kube-proxy does with a service of several pods, it drops the second. A question of DNS that is
-lost so is asked again after 5 s.
+A new connection is entered in the conntrack table when its first packet leaves the firewall. By
+then another packet may have entered the same one, on another CPU: a resolver that asks for A and
+AAAA from one port at once does that, and so do two connections that NAT gives the same port. The
+kernel lets both go on if they agree (clashres counts that, since 5.10, and nothing is lost). Where
+NAT has given them different ends, as kube-proxy does with a service of several pods, it drops the
+second. A question of DNS that is lost so is asked again after 5 s.
 
 insert_failed of /proc/net/stat/nf_conntrack counts it, and drop counts the same packet again on
-most kernels. It is not that the table is full; that is conntrack-full, and while it is, this rule is silent. chainlength, since 5.15, counts those
-of them that a crowded hash chain did not take: too few buckets for so many entries, or somebody who picks
-ports to that end. A few are a note. The share is of all packets that IP received.
+most kernels. It is not that the table is full; that is conntrack-full, and while it is, this rule
+is silent. chainlength, since 5.15, counts those of them that a crowded hash chain did not take: too
+few buckets for so many entries, or somebody who picks ports to that end. A few are a note. The
+share is of all packets that IP received.
 
 By hand: "conntrack -S", insert_failed, clash_resolve and chaintoolong; "tcpdump -ni any port 53".`,
 

@@ -37,16 +37,19 @@ var _ = add(Rule{
 	Check:    checkCPUPressure,
 
 	Doc: `
-A program that does not get a CPU does not read its sockets, and softirqs that do not get one do not empty the
-rings: queues fill and overflow. The pressure by itself loses nothing, so this is at-risk and low; what it
-brings about is told by ring-overflow, udp-receive-buffer or accept-queue-overflow, and is worth more there.
+A program that does not get a CPU does not read its sockets, and softirqs that do not get one do not
+empty the rings: queues fill and overflow. The pressure by itself loses nothing, so this is at-risk
+and low; what it brings about is told by ring-overflow, udp-receive-buffer or accept-queue-overflow,
+and is worth more there.
 
-/proc/pressure/cpu counts the time in which at least one task was ready and had no CPU. Only what holds in the
-window and in the last minute is told; a blip is ordinary. Time that the hypervisor gave to
-others (steal) is not in it, and is told by itself. Kernels before 4.20 have no such file: there the share of
-softirq and steal of the worst CPU is taken, from /proc/stat. It is of the machine, so in a container this rule does not apply.
+/proc/pressure/cpu counts the time in which at least one task was ready and had no CPU. Only what
+holds in the window and in the last minute is told; a blip is ordinary. Time that the hypervisor
+gave to others (steal) is not in it, and is told by itself. Kernels before 4.20 have no such file:
+there the share of softirq and steal of the worst CPU is taken, from /proc/stat. It is of the
+machine, so in a container this rule does not apply.
 
-By hand: "cat /proc/pressure/cpu"; "mpstat -P ALL 5", columns %soft and %steal; "vmstat 1", columns r and st.`,
+By hand: "cat /proc/pressure/cpu"; "mpstat -P ALL 5", columns %soft and %steal; "vmstat 1", columns
+r and st.`,
 
 	Examples: []Example{{
 		Name: "two CPUs with more work than time",

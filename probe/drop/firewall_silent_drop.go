@@ -55,21 +55,22 @@ var _ = add(Rule{
 	Check:    checkSilentDrops,
 
 	Doc: `
-A rule of nftables drops without a trace unless it has the word counter; so does a verdict in a map, and the policy of a
-chain. Rules of iptables count always. What is known without such a counter is this: IP counts what it
-receives, what it delivers, what it forwards, and what it throws away itself. What is missing then, and is in no
-other counter, was taken by a firewall. So a login that may not read the rules sees their loss too. Which
-rule it was is not known.
+A rule of nftables drops without a trace unless it has the word counter; so does a verdict in a map,
+and the policy of a chain. Rules of iptables count always. What is known without such a counter is
+this: IP counts what it receives, what it delivers, what it forwards, and what it throws away
+itself. What is missing then, and is in no other counter, was taken by a firewall. So a login that
+may not read the rules sees their loss too. Which rule it was is not known.
 
-It is a finding where that is more than a share of what arrived and more than a rate, as with firewall-drop; what a counted
-rule and a full conntrack table took is taken away. Multicasts and broadcasts that nobody asked for are left out. IPVS takes packets too, so
-where it is loaded nothing is missing. Rules that could drop uncounted are told in a note.
+It is a finding where that is more than a share of what arrived and more than a rate, as with
+firewall-drop; what a counted rule and a full conntrack table took is taken away. Multicasts and
+broadcasts that nobody asked for are left out. IPVS takes packets too, so where it is loaded nothing
+is missing. Rules that could drop uncounted are told in a note.
 
-Programs of XDP and of tc see a packet before IP does, so what they drop is not even received; eBPF keeps no count that
-every login may read. That such programs are attached is a note.
+Programs of XDP and of tc see a packet before IP does, so what they drop is not even received; eBPF
+keeps no count that every login may read. That such programs are attached is a note.
 
-By hand: "nft list ruleset", and the word counter before drop; "nstat -az 'Ip*In*'"; "ip link", prog/xdp; "tc filter show dev
-eth0 ingress"; "bpftool net", as root.`,
+By hand: "nft list ruleset", and the word counter before drop; "nstat -az 'Ip*In*'"; "ip link",
+prog/xdp; "tc filter show dev eth0 ingress"; "bpftool net", as root.`,
 
 	Examples: []Example{{
 		Name: "a rule of nftables without a counter",

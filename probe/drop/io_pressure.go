@@ -33,14 +33,15 @@ var _ = add(Rule{
 	Check:    checkIOPressure,
 
 	Doc: `
-A program that waits for a disk, to write its log or to read what was asked for, does not read its sockets in that time, and
-queues fill. Waiting by itself loses nothing, so this is at-risk and low. A CPU that waits for a disk is idle: it
-still takes packets, so ring and backlog do not suffer.
+A program that waits for a disk, to write its log or to read what was asked for, does not read its
+sockets in that time, and queues fill. Waiting by itself loses nothing, so this is at-risk and low.
+A CPU that waits for a disk is idle: it still takes packets, so ring and backlog do not suffer.
 
-/proc/pressure/io counts, in the row full, the time in which every task that had something to do waited for a disk. A
-backup on a host that has nothing else to do looks the same, and harms nobody. Only what holds in the
-window and in the last minute is told. Kernels before 4.20 have no such file: there iowait of /proc/stat is taken. It
-is of the machine, so in a container this rule does not apply.
+/proc/pressure/io counts, in the row full, the time in which every task that had something to do
+waited for a disk. A backup on a host that has nothing else to do looks the same, and harms nobody.
+Only what holds in the window and in the last minute is told. Kernels before 4.20 have no such file:
+there iowait of /proc/stat is taken. It is of the machine, so in a container this rule does not
+apply.
 
 By hand: "cat /proc/pressure/io"; "iostat -x 1"; "vmstat 1", column wa.`,
 

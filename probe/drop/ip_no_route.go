@@ -38,16 +38,16 @@ var _ = add(Rule{
 
 	Doc: `
 When the routing tables say nothing of an address, or an unreachable or blackhole route says that
-there is no way, nothing is sent. A program of this host gets ENETUNREACH at once; an answer that the
-kernel itself owes somebody, such as a SYN+ACK or an ICMP message, is lost, and nobody is told.
+there is no way, nothing is sent. A program of this host gets ENETUNREACH at once; an answer that
+the kernel itself owes somebody, such as a SYN+ACK or an ICMP message, is lost, and nobody is told.
 
-OutNoRoutes of Ip and of Ip6 count both kinds, each try once. What listen-drop-other explains, SYNs of
-clients to which there is no way back, is not told again here. Of IPv6 it is a note where the host
-has no default route: to sort the addresses of a name, getaddrinfo(3) tries a connect to each,
+OutNoRoutes of Ip and of Ip6 count both kinds, each try once. What listen-drop-other explains, SYNs
+of clients to which there is no way back, is not told again here. Of IPv6 it is a note where the
+host has no default route: to sort the addresses of a name, getaddrinfo(3) tries a connect to each,
 and without one each IPv6 address counts here, with no harm. Right after boot, before the network is
-up, programs make it grow too, so its total since boot says nothing. What comes for somebody
-else and cannot be passed on is counted by InNoRoutes, see ip-receive-discard. The share is of OutRequests
-and these.
+up, programs make it grow too, so its total since boot says nothing. What comes for somebody else
+and cannot be passed on is counted by InNoRoutes, see ip-receive-discard. The share is of
+OutRequests and these.
 
 By hand: "nstat -az IpOutNoRoutes Ip6OutNoRoutes"; "ip route get ADDRESS"; "ip rule".`,
 

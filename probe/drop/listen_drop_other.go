@@ -28,12 +28,12 @@ var _ = add(Rule{
 
 	Doc: `
 ListenDrops counts everything that a listening socket drops. What accept-queue-overflow,
-syn-queue-overflow and tw-recycle-nat have explained is taken away; the rest is said here. It is
-one of: no route back to the client, no memory for the connection, a refusal by a security module,
-an ICMP "host unreachable" in answer to the SYN+ACK, as a scan with forged addresses brings it about,
-and, where SYN cookies are off, net.ipv4.tcp_max_syn_backlog, which has no counter of its own.
-Where OutNoRoutes of IPv4 and IPv6 grew as much, it is taken for the first. Where InDestUnreachs of ICMP did, it
-may be such answers, by which no client is lost, and the finding is low.
+syn-queue-overflow and tw-recycle-nat have explained is taken away; the rest is said here. It is one
+of: no route back to the client, no memory for the connection, a refusal by a security module, an
+ICMP "host unreachable" in answer to the SYN+ACK, as a scan with forged addresses brings it about,
+and, where SYN cookies are off, net.ipv4.tcp_max_syn_backlog, which has no counter of its own. Where
+OutNoRoutes of IPv4 and IPv6 grew as much, it is taken for the first. Where InDestUnreachs of ICMP
+did, it may be such answers, by which no client is lost, and the finding is low.
 
 By hand: "nstat -az TcpExtListenDrops TcpExtListenOverflows TcpExtTCPReqQFullDrop"; "ip route get
 CLIENT".`,

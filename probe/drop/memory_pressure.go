@@ -40,17 +40,20 @@ var _ = add(Rule{
 	Check:    checkMemoryPressure,
 
 	Doc: `
-Where memory is short, a program that needs some has to wait until the kernel has freed it, and does not read its
-sockets in that time. A driver cannot wait: it finds no memory for the next packet, and drops. Below
-vm.min_free_kbytes the kernel lives from a reserve, and a packet that was stored in it is dropped unless it
-helps to free memory: PFMemallocDrop counts that, each packet once, the only loss that is told here.
+Where memory is short, a program that needs some has to wait until the kernel has freed it, and does
+not read its sockets in that time. A driver cannot wait: it finds no memory for the next packet, and
+drops. Below vm.min_free_kbytes the kernel lives from a reserve, and a packet that was stored in it
+is dropped unless it helps to free memory: PFMemallocDrop counts that, each packet once, the only
+loss that is told here.
 
-/proc/pressure/memory counts the time in which at least one task waited for memory. Only what holds in the
-window and in the last minute is told, as at-risk and low. Kernels before 4.20 have no such file: there
-allocstall of /proc/vmstat is taken, how often a task had to free memory itself. What a driver could not
-allocate is told by ring-allocation-failure. It is of the machine, so in a container this rule does not apply.
+/proc/pressure/memory counts the time in which at least one task waited for memory. Only what holds
+in the window and in the last minute is told, as at-risk and low. Kernels before 4.20 have no such
+file: there allocstall of /proc/vmstat is taken, how often a task had to free memory itself. What a
+driver could not allocate is told by ring-allocation-failure. It is of the machine, so in a
+container this rule does not apply.
 
-By hand: "cat /proc/pressure/memory"; "vmstat 1", columns free, si and so; "nstat -az TcpExtPFMemallocDrop"; "grep MemAvailable /proc/meminfo".`,
+By hand: "cat /proc/pressure/memory"; "vmstat 1", columns free, si and so; "nstat -az
+TcpExtPFMemallocDrop"; "grep MemAvailable /proc/meminfo".`,
 
 	Examples: []Example{{
 		Name: "a program that has less memory than it needs",

@@ -44,17 +44,18 @@ var _ = add(Rule{
 	Check: checkMTU,
 
 	Doc: `
-A router that has a packet which is larger than the MTU of the next link, and which may not be cut into fragments,
-throws it away and tells the sender by ICMP ("fragmentation needed", of IPv6 "packet too big"). The sender then
-sends smaller ones. So a few are ordinary. Many, and again and again, say that senders do not hear of it: a firewall
-keeps the message back, or the limit of ICMP messages does. For them it is a black hole; what they see of it
-is told by tcp-retransmission on their side.
+A router that has a packet which is larger than the MTU of the next link, and which may not be cut
+into fragments, throws it away and tells the sender by ICMP ("fragmentation needed", of IPv6 "packet
+too big"). The sender then sends smaller ones. So a few are ordinary. Many, and again and again, say
+that senders do not hear of it: a firewall keeps the message back, or the limit of ICMP messages
+does. For them it is a black hole; what they see of it is told by tcp-retransmission on their side.
 
-FragFails of Ip and of Ip6 counts it, each packet once. It is a note unless it is more than a share of what was
-sent and forwarded and more than a rate; new kernels count it as forwarded all the same. A program that sends a datagram that is too large, and
-does not let it be cut, gets EMSGSIZE; that is counted nowhere. A bridge drops a frame that is longer than the
-port it is to leave by takes, counts it nowhere either, and tells nobody: so ports of one bridge that take different
-lengths are told as at-risk. What comes too long for the adapter itself is told by nic-rx-errors.
+FragFails of Ip and of Ip6 counts it, each packet once. It is a note unless it is more than a share
+of what was sent and forwarded and more than a rate; new kernels count it as forwarded all the same.
+A program that sends a datagram that is too large, and does not let it be cut, gets EMSGSIZE; that
+is counted nowhere. A bridge drops a frame that is longer than the port it is to leave by takes,
+counts it nowhere either, and tells nobody: so ports of one bridge that take different lengths are
+told as at-risk. What comes too long for the adapter itself is told by nic-rx-errors.
 
 By hand: "nstat -az IpFragFails Ip6FragFails"; "ip -o link", for mtu and master; "tracepath PEER".`,
 

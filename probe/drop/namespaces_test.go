@@ -38,6 +38,10 @@ func TestNamespaces(t *testing.T) {
 		{"nobody reads", "", overflowReceiveBuffer, []string{"FD711"}},
 		{"nobody listens", "", sendToNoPort, nil},
 		{"a firewall rule", "iptables", hitFirewallRule, []string{"FD401"}},
+		{"a firewall rule that does not count", "nft", hitSilentRule, []string{"FD406"}},
+		{"no route", "", sendToNowhere, []string{"FD504"}},
+		{"nobody reads a raw socket", "", overflowRawSocket, []string{"FD802"}},
+		{"a socket's own filter", "", sendToFilter, []string{"FD715"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -208,6 +212,77 @@ func hitFirewallRule(t *testing.T) {
 		return
 	}
 	send(t, "127.0.0.1:9002", 2000)
+}
+
+func hitSilentRule(t *testing.T) {
+	for _, command := range []string{
+		"add table inet t", "add chain inet t in { type filter hook input priority 0; }", "add rule inet t in udp dport 9003 drop",
+	} {
+		if out, err := exec.Command("nft", command).CombinedOutput(); err != nil {
+			t.Errorf("nft %s: %v %s", command, err, out)
+			return
+		}
+	}
+	send(t, "127.0.0.1:9003", 2000)
+}
+
+func sendToNowhere(t *testing.T) {
+	client, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer client.Close()
+	nowhere := &net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 9}
+	for range 2000 {
+		client.WriteTo([]byte("x"), nowhere) // ENETUNREACH
+	}
+}
+
+func overflowRawSocket(t *testing.T) {
+	const protocol = 253 // for experiments: nobody else speaks it
+	server, err := net.ListenPacket("ip4:253", "127.0.0.1")
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	t.Cleanup(func() { server.Close() })
+	if err := server.(*net.IPConn).SetReadBuffer(8 << 10); err != nil {
+		t.Error(err)
+	}
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer unix.Close(fd)
+	for range 2000 {
+		if err := unix.Sendto(fd, make([]byte, 500), 0, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+			t.Error(err)
+			return
+		}
+	}
+}
+
+func sendToFilter(t *testing.T) {
+	server, err := net.ListenPacket("udp4", "127.0.0.1:9004")
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	t.Cleanup(func() { server.Close() })
+	none := unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K} // takes 0 bytes of each packet
+	raw, err := server.(*net.UDPConn).SyscallConn()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	raw.Control(func(fd uintptr) {
+		if err := unix.SetsockoptSockFprog(int(fd), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: 1, Filter: &none}); err != nil {
+			t.Error(err)
+		}
+	})
+	send(t, "127.0.0.1:9004", 2000)
 }
 
 func send(t *testing.T, address string, datagrams int) {

@@ -55,18 +55,20 @@ var _ = add(Rule{
 	Check:    checkNeighbours,
 
 	Doc: `
-To send a packet to a host on the same link, the kernel keeps that host's hardware address in its table of
-neighbours: ARP for IPv4, neighbour discovery for IPv6. A table holds gc_thresh3 of them (1024), for all
-network namespaces together. From gc_thresh2 (512) on, old ones are thrown out when new ones come. When
-it is full of those in use, no packet goes to a new neighbour. A large flat network, many
-containers, or a scan of the own network fills it.
+To send a packet to a host on the same link, the kernel keeps that host's hardware address in its
+table of neighbours: ARP for IPv4, neighbour discovery for IPv6. A table holds gc_thresh3 of them
+(1024), for all network namespaces together. From gc_thresh2 (512) on, old ones are thrown out when
+new ones come. When it is full of those in use, no packet goes to a new neighbour. A large flat
+network, many containers, or a scan of the own network fills it.
 
-table_fulls of /proc/net/stat/arp_cache and ndisc_cache counts it, each packet once, and OutDiscards of IP
-the same packet again; 2.6.32 has no such column. The kernel log says "neighbor table overflow".
-unresolved_discards is another thing, and a note: packets for a neighbour that does not answer, of
-which only a few are kept. The files are those of the first network namespace. The share is of OutRequests.
+table_fulls of /proc/net/stat/arp_cache and ndisc_cache counts it, each packet once, and OutDiscards
+of IP the same packet again; 2.6.32 has no such column. The kernel log says "neighbor table
+overflow". unresolved_discards is another thing, and a note: packets for a neighbour that does not
+answer, of which only a few are kept. The files are those of the first network namespace. The share
+is of OutRequests.
 
-By hand: "lnstat -f arp_cache -k entries,table_fulls"; "ip -4 neigh | wc -l"; "sysctl net.ipv4.neigh.default.gc_thresh3".`,
+By hand: "lnstat -f arp_cache -k entries,table_fulls"; "ip -4 neigh | wc -l"; "sysctl
+net.ipv4.neigh.default.gc_thresh3".`,
 
 	Examples: []Example{{
 		Name: "81 neighbours, and room for 16",

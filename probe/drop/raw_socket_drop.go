@@ -32,15 +32,18 @@ var _ = add(Rule{
 
 	Doc: `
 A raw socket gets a copy of every packet of one protocol. Routing daemons (OSPF, PIM, VRRP) speak by
-them, ping and monitors listen for ICMP. Like a socket of UDP it has a receive buffer of net.core.rmem_default bytes,
-or what the application asked for, and when that is full, the packet is dropped for this socket. What the
-kernel itself does with the packet goes on, so for ICMP, TCP and UDP only the watcher misses something, and
-the finding is low. A daemon that misses its neighbours' hellos takes them for dead.
+them, ping and monitors listen for ICMP. Like a socket of UDP it has a receive buffer of
+net.core.rmem_default bytes, or what the application asked for, and when that is full, the packet is
+dropped for this socket. What the kernel itself does with the packet goes on, so for ICMP, TCP and
+UDP only the watcher misses something, and the finding is low. A daemon that misses its neighbours'
+hellos takes them for dead.
 
-The last column of /proc/net/raw and /proc/net/raw6 counts it for each socket; no other counter does. Where the
-packets come from, and how many of them there were, is not known, so there is no share.
+The last column of /proc/net/raw and /proc/net/raw6 counts it for each socket; no other counter
+does. Where the packets come from, and how many of them there were, is not known, so there is no
+share.
 
-By hand: "cat /proc/net/raw /proc/net/raw6", where the port is the number of the protocol; "ss -wanpm", as root.`,
+By hand: "cat /proc/net/raw /proc/net/raw6", where the port is the number of the protocol; "ss
+-wanpm", as root.`,
 
 	Examples: []Example{{
 		Name: "a monitor that does not read what it asked for",

@@ -28,21 +28,22 @@ var _ = add(Rule{
 	Check:    checkTCPMemory,
 
 	Doc: `
-All TCP sockets of the machine, those of its containers too, share net.ipv4.tcp_mem: three numbers in
-pages of memory. Beyond the second TCP is under pressure, until it is below the first: windows are kept
-small, what came out of order is thrown away, and transfers become slow. Beyond the third a segment
-that needs memory is dropped, and a connection that was closed with data still to send is reset.
+All TCP sockets of the machine, those of its containers too, share net.ipv4.tcp_mem: three numbers
+in pages of memory. Beyond the second TCP is under pressure, until it is below the first: windows
+are kept small, what came out of order is thrown away, and transfers become slow. Beyond the third a
+segment that needs memory is dropped, and a connection that was closed with data still to send is
+reset.
 
-TCPMemoryPressures counts how often pressure began, TCPMemoryPressuresChrono (since 4.15) the milliseconds of it,
-when it ends. Where there was pressure, the segments that no socket had room for, TCPRcvQDrop and
-TCPOFODrop, are taken to be lost by it, and TCPAbortOnMemory too; without it they are told by
-tcp-receive-queue-drop. How many pages are held stands behind mem in the row TCP of
-/proc/net/sockstat, for all network namespaces together; the limits are shown in the first of
-them only. What the memory limit of a container takes from its sockets makes the same counters
-grow. The share is of InSegs.
+TCPMemoryPressures counts how often pressure began, TCPMemoryPressuresChrono (since 4.15) the
+milliseconds of it, when it ends. Where there was pressure, the segments that no socket had room
+for, TCPRcvQDrop and TCPOFODrop, are taken to be lost by it, and TCPAbortOnMemory too; without it
+they are told by tcp-receive-queue-drop. How many pages are held stands behind mem in the row TCP of
+/proc/net/sockstat, for all network namespaces together; the limits are shown in the first of them
+only. What the memory limit of a container takes from its sockets makes the same counters grow. The
+share is of InSegs.
 
-By hand: "nstat -az 'TcpExtTCPMemoryPressures*' TcpExtTCPRcvQDrop"; "grep TCP: /proc/net/sockstat"; "sysctl
-net.ipv4.tcp_mem"; "ss -tm", where r and t in skmem are what a socket holds, in bytes.`,
+By hand: "nstat -az 'TcpExtTCPMemoryPressures*' TcpExtTCPRcvQDrop"; "grep TCP: /proc/net/sockstat";
+"sysctl net.ipv4.tcp_mem"; "ss -tm", where r and t in skmem are what a socket holds, in bytes.`,
 
 	Examples: []Example{{
 		Name: "tcp_mem is far too small",

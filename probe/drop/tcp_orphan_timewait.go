@@ -42,20 +42,21 @@ var _ = add(Rule{
 	Check:    checkOrphans,
 
 	Doc: `
-A connection that the application has closed is an orphan as long as there is something to
-send, or an answer to wait for. There may be net.ipv4.tcp_max_orphans of them; beyond that,
-or where TCP is out of memory, the connection is reset, and what was not sent yet is lost. A connection
-that does not get on may be reset at a half or a quarter of it. TCPAbortOnMemory counts these.
+A connection that the application has closed is an orphan as long as there is something to send, or
+an answer to wait for. There may be net.ipv4.tcp_max_orphans of them; beyond that, or where TCP is
+out of memory, the connection is reset, and what was not sent yet is lost. A connection that does
+not get on may be reset at a half or a quarter of it. TCPAbortOnMemory counts these.
 
-The side that closes first keeps the connection in TIME_WAIT for a minute, so that a segment that comes late does
-no harm to the next connection of the same ports. Where there are net.ipv4.tcp_max_tw_buckets
-already, that is left out, and TCPTimeWaitOverflow counts it. No packet is lost by that; rarely, a late
-segment resets a new connection. Thousands of connections in TIME_WAIT are ordinary on a
-server, cost little, and are no reason to shorten anything. Orphans are of all network
-namespaces together, and so is their limit, which the first of them shows.
+The side that closes first keeps the connection in TIME_WAIT for a minute, so that a segment that
+comes late does no harm to the next connection of the same ports. Where there are
+net.ipv4.tcp_max_tw_buckets already, that is left out, and TCPTimeWaitOverflow counts it. No packet
+is lost by that; rarely, a late segment resets a new connection. Thousands of connections in
+TIME_WAIT are ordinary on a server, cost little, and are no reason to shorten anything. Orphans are
+of all network namespaces together, and so is their limit, which the first of them shows.
 
-By hand: "nstat -az TcpExtTCPAbortOnMemory TcpExtTCPTimeWaitOverflow"; "grep TCP: /proc/net/sockstat", where tw is how
-many wait; "sysctl net.ipv4.tcp_max_orphans net.ipv4.tcp_max_tw_buckets".`,
+By hand: "nstat -az TcpExtTCPAbortOnMemory TcpExtTCPTimeWaitOverflow"; "grep TCP:
+/proc/net/sockstat", where tw is how many wait; "sysctl net.ipv4.tcp_max_orphans
+net.ipv4.tcp_max_tw_buckets".`,
 
 	Examples: []Example{{
 		Name: "200 connections, and room for 50 of them in TIME_WAIT",

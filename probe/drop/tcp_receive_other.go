@@ -37,14 +37,15 @@ var _ = add(Rule{
 	Check:    checkTCPOther,
 
 	Doc: `
-InErrs of TCP counts segments that cannot be what they say. What tcp-checksum and by-design-counter have
-explained is taken away; what is left had a header that is shorter than a header can be, or longer than
-the segment: a broken or a hostile sender, or something on the way that rewrites packets. A
-kernel before 3.10 has no InCsumErrors, and bad checksums are in it.
+InErrs of TCP counts segments that cannot be what they say. What tcp-checksum and by-design-counter
+have explained is taken away; what is left had a header that is shorter than a header can be, or
+longer than the segment: a broken or a hostile sender, or something on the way that rewrites
+packets. A kernel before 3.10 has no InCsumErrors, and bad checksums are in it.
 
-A socket that asks for signatures (TCP_MD5SIG, as BGP does, or TCP-AO since 6.7) drops what is signed
-wrong, or not at all. Who signs wrong is a neighbour whose password differs, and never gets a connection;
-who does not sign is mostly a scan of the port, and so a note. The share is of InSegs, which holds all of them.
+A socket that asks for signatures (TCP_MD5SIG, as BGP does, or TCP-AO since 6.7) drops what is
+signed wrong, or not at all. Who signs wrong is a neighbour whose password differs, and never gets a
+connection; who does not sign is mostly a scan of the port, and so a note. The share is of InSegs,
+which holds all of them.
 
 By hand: "nstat -az TcpInErrs TcpInCsumErrors 'TcpExtTCPMD5*' 'TcpExtTCPAO*'"; "tcpdump -vv tcp".`,
 

@@ -58,16 +58,18 @@ var _ = add(Rule{
 	Doc: `
 TCP promises a sender no more than it has room for, so a segment that finds none is rare: it takes
 many small segments, which cost more memory than they carry, or a sender that does not keep to the
-window. TCPRcvQDrop (since 4.20; before, RcvPruned) counts those that the receive queue did not take, TCPOFODrop those
-that came out of order. TCPBacklogDrop counts those that came while the application was inside a call on
-the socket, when what the socket may hold apart was full. The sender sends them again
-later, so nothing is missing in the end, but transfers are slow.
+window. TCPRcvQDrop (since 4.20; before, RcvPruned) counts those that the receive queue did not
+take, TCPOFODrop those that came out of order. TCPBacklogDrop counts those that came while the
+application was inside a call on the socket, when what the socket may hold apart was full. The
+sender sends them again later, so nothing is missing in the end, but transfers are slow.
 
-TCPZeroWindowDrop (since 4.20) is a note: while an application does not read, its peer asks now and then with
-a byte whether it still does not. So are PruneCalled and TCPRcvCollapsed, where memory is put to better use and
-nothing is lost. What tcp-memory has explained is taken away. The share is of InSegs.
+TCPZeroWindowDrop (since 4.20) is a note: while an application does not read, its peer asks now and
+then with a byte whether it still does not. So are PruneCalled and TCPRcvCollapsed, where memory is
+put to better use and nothing is lost. What tcp-memory has explained is taken away. The share is of
+InSegs.
 
-By hand: "nstat -az TcpExtTCPRcvQDrop TcpExtTCPOFODrop TcpExtTCPBacklogDrop TcpExtTCPZeroWindowDrop"; "ss -tmn".`,
+By hand: "nstat -az TcpExtTCPRcvQDrop TcpExtTCPOFODrop TcpExtTCPBacklogDrop
+TcpExtTCPZeroWindowDrop"; "ss -tmn".`,
 
 	Examples: []Example{{
 		Name: "a peer that does not keep to the window, and an application that is busy with the socket",

@@ -50,21 +50,24 @@ var _ = add(Rule{
 
 	Doc: `
 A segment that is not acknowledged is sent again: soon, where the acknowledgements of later ones
-tell that one is missing (fast retransmit), or when a timer has run out. Something on the way lost it, in either
-direction, or the peer did. No counter of this host says where, so this is at-risk and never a loss of this host.
+tell that one is missing (fast retransmit), or when a timer has run out. Something on the way lost
+it, in either direction, or the peer did. No counter of this host says where, so this is at-risk and
+never a loss of this host.
 
 RetransSegs counts segments that were sent again, and OutSegs all; SYNs that were sent again are
-taken away (TCPSynRetrans), for scans and dead addresses make many, and so is what a queue of this host dropped. Some in a thousand are ordinary on the internet.
-TCPTimeouts counts timers that ran out.
+taken away (TCPSynRetrans), for scans and dead addresses make many, and so is what a queue of this
+host dropped. Some in a thousand are ordinary on the internet. TCPTimeouts counts timers that ran
+out.
 
 Where all of it came after a timer had run out, and what was sent again was lost again
-(TCPLostRetransmit), connections stand still. One cause is a path whose MTU is smaller than this host
-believes, while a firewall keeps back the ICMP message that says so: a black hole for large
-segments. Small ones pass, so connections are made and then hang. A peer that went away without a word
-looks the same from here. The first is told from the second by hand.
+(TCPLostRetransmit), connections stand still. One cause is a path whose MTU is smaller than this
+host believes, while a firewall keeps back the ICMP message that says so: a black hole for large
+segments. Small ones pass, so connections are made and then hang. A peer that went away without a
+word looks the same from here. The first is told from the second by hand.
 
-By hand: "nstat -z TcpRetransSegs TcpOutSegs TcpExtTCPTimeouts TcpExtTCPLostRetransmit"; "ss -tino", where backoff is a
-connection that stands still; "tracepath PEER", or "ping -M do -s 1472 PEER" for an MTU of 1500.`,
+By hand: "nstat -z TcpRetransSegs TcpOutSegs TcpExtTCPTimeouts TcpExtTCPLostRetransmit"; "ss -tino",
+where backoff is a connection that stands still; "tracepath PEER", or "ping -M do -s 1472 PEER" for
+an MTU of 1500.`,
 
 	Examples: []Example{{
 		Name: "a router drops what is larger than the next link takes, and its ICMP messages are lost",

@@ -34,17 +34,17 @@ var _ = add(Rule{
 	Check:    checkUDPMemory,
 
 	Doc: `
-All UDP sockets of the machine, those of its containers too, share net.ipv4.udp_mem: three numbers in
-pages of memory, of which only the last is a line. Beyond it a datagram is dropped, even if its own
-socket has room; only a socket that holds less than net.ipv4.udp_rmem_min still gets one. So sockets
-that nobody reads take the memory from all others.
+All UDP sockets of the machine, those of its containers too, share net.ipv4.udp_mem: three numbers
+in pages of memory, of which only the last is a line. Beyond it a datagram is dropped, even if its
+own socket has room; only a socket that holds less than net.ipv4.udp_rmem_min still gets one. So
+sockets that nobody reads take the memory from all others.
 
-MemErrors counts it since 5.11, each datagram once, and InErrors counts the same datagram again. Before
-that it is in InErrors only, see udp-receive-other. Since 6.18 no counter of UDP has it ("TODO: update
-SNMP values", net/ipv4/udp.c), only the drops of each socket: where sockets dropped more than
-twice what InErrors counted, it was this. How many pages are held stands behind mem in
-the row UDP of /proc/net/sockstat, for all network namespaces together; the limit is
-shown in the first of them only. The share is of InDatagrams and InErrors.
+MemErrors counts it since 5.11, each datagram once, and InErrors counts the same datagram again.
+Before that it is in InErrors only, see udp-receive-other. Since 6.18 no counter of UDP has it
+("TODO: update SNMP values", net/ipv4/udp.c), only the drops of each socket: where sockets dropped
+more than twice what InErrors counted, it was this. How many pages are held stands behind mem in the
+row UDP of /proc/net/sockstat, for all network namespaces together; the limit is shown in the first
+of them only. The share is of InDatagrams and InErrors.
 
 By hand: "nstat -az UdpMemErrors Udp6MemErrors"; "grep UDP: /proc/net/sockstat"; "sysctl
 net.ipv4.udp_mem"; "ss -uanm", where r in skmem is what a socket holds, in bytes.`,

@@ -25,10 +25,11 @@ var _ = add(Rule{
 
 	Doc: `
 InErrors of UDP counts every datagram that was dropped on its way to a socket. What
-udp-receive-buffer, udp-checksum and udp-memory have explained is taken away; the rest is said here. It
-is one of: a filter that the application itself put on its socket (SO_ATTACH_FILTER, SO_ATTACH_BPF),
-which is meant to drop; a length in the header that does not fit the datagram; a policy of
-IPsec; on UDP-Lite, a checksum that covers too little. netstat calls it "packet receive errors".
+udp-receive-buffer, udp-checksum and udp-memory have explained is taken away; the rest is said here.
+It is one of: a filter that the application itself put on its socket (SO_ATTACH_FILTER,
+SO_ATTACH_BPF), which is meant to drop; a length in the header that does not fit the datagram; a
+policy of IPsec; on UDP-Lite, a checksum that covers too little. netstat calls it "packet receive
+errors".
 
 A kernel before 3.10 has no InCsumErrors, and one before 5.11 no MemErrors, so bad checksums and
 udp_mem are in it there. No counter tells which of these it is; the kernel's drop reason does,
