@@ -151,23 +151,30 @@ func reading(term string) (rules []*drop.Rule, what string) {
 	return rules, strings.Join(lines, "\n")
 }
 
-// rankFor is 0 for a rule that cannot do without the name, 1 for one that quotes it, and 2 for
-// one that is about all settings.
+// rankFor is 0 for a rule that cannot do without the name, 1 for one whose docs speak of it, 2 for one
+// that quotes it, and 3 for one that is about the host as a whole.
 func rankFor(r *drop.Rule, term string) int {
 	if r.Stage == drop.Whole {
-		return 2
+		return 3
 	}
 	for _, h := range slices.Concat(r.Needs...) {
 		if called(h.Source(), term) {
 			return 0
 		}
 	}
-	return 1
+	if holdsWord(strings.ToLower(r.Doc), strings.ToLower(term[strings.LastIndexAny(term, "./")+1:])) {
+		return 1
+	}
+	return 2
 }
 
 // called says that people call the source by that name: its field, its row and field as
 // nstat joins them, its section, its sysctl.
 func called(s probe.Source, term string) bool {
+	if before, after, star := strings.Cut(term, "*"); star { // net.ipv4.neigh.*.gc_thresh3: one of them is enough
+		key := sysctlOf(s)
+		return strings.HasPrefix(key, before) && strings.HasSuffix(key, after)
+	}
 	term = canonical(term)
 	for _, name := range []string{s.Field, s.Row + s.Field, s.Section, sysctlOf(s), lastOf(s.Section)} {
 		if name != "" && canonical(name) == term {
