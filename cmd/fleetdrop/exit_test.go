@@ -107,6 +107,9 @@ func TestExitCodes(t *testing.T) {
 	}
 	f.run("scan -i @clean.hosts" + ssh + " --runs @twice -o @x")
 	f.run("scan -i @clean.hosts" + ssh + " --runs @twice -o @x")
+	quietThenRisk := "--runs @quiet " + newest(t, f.path("quiet")) + " " + newest(t, f.path("risk"))
+	riskThenFailed := "--runs @quiet " + newest(t, f.path("risk")) + " " + newest(t, f.path("failed"))
+	f.write(t, "off.yaml", "version: 1\nrules: {FD604: off, FD602: off}\n")
 
 	for _, test := range []struct {
 		name string
@@ -173,10 +176,16 @@ func TestExitCodes(t *testing.T) {
 		{"report: it cannot be written", "report --runs @risk --fail-on medium --report json=/dev/full", 2},
 
 		{"diff: nothing new", "diff --runs @twice --fail-on low", 0},
+		{"diff: new, without a gate", "diff " + quietThenRisk, 0},
+		{"diff: new, at the gate", "diff --fail-on medium " + quietThenRisk, 1},
+		{"diff: new, below the gate", "diff --fail-on critical " + quietThenRisk, 0},
+		{"diff: new, and waived", "diff --fail-on medium -p @off.yaml " + quietThenRisk, 0},
+		{"diff: nothing new, and one failed", "diff --fail-on medium " + riskThenFailed, 3},
+		{"diff: one may fail", "diff --fail-on medium --max-failed 1 " + riskThenFailed, 0},
+		{"diff: it cannot be written", "diff --fail-on medium --report json=/dev/full " + quietThenRisk, 2},
 		{"diff: no run before", "diff --runs @quiet", 2},
 		{"diff: no run", "diff --runs @nowhere", 2},
 	} {
-		f.write(t, "off.yaml", "version: 1\nrules: {FD604: off, FD602: off}\n")
 		for _, format := range append(report.Formats(), report.Remedy) {
 			if format == "table" && strings.HasPrefix(test.line, "check") {
 				format = "gate" // its own
