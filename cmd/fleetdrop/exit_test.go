@@ -107,6 +107,11 @@ func TestExitCodes(t *testing.T) {
 	}
 	f.run("scan -i @clean.hosts" + ssh + " --runs @twice -o @x")
 	f.run("scan -i @clean.hosts" + ssh + " --runs @twice -o @x")
+	for i, runs := range []string{"one", "two"} {
+		for _, folder := range []string{runs, "both"} {
+			f.run("scan -i @clean.hosts -i @risky.hosts -i @lossy.hosts" + ssh + fmt.Sprintf(" --shard %d/2 --runs @%s -o @x", i+1, folder))
+		}
+	}
 	quietThenRisk := "--runs @quiet " + newest(t, f.path("quiet")) + " " + newest(t, f.path("risk"))
 	riskThenFailed := "--runs @quiet " + newest(t, f.path("risk")) + " " + newest(t, f.path("failed"))
 	f.write(t, "off.yaml", "version: 1\nrules: {FD604: off, FD602: off}\n")
@@ -185,6 +190,19 @@ func TestExitCodes(t *testing.T) {
 		{"diff: it cannot be written", "diff --fail-on medium --report json=/dev/full " + quietThenRisk, 2},
 		{"diff: no run before", "diff --runs @quiet", 2},
 		{"diff: no run", "diff --runs @nowhere", 2},
+
+		{"merge: all shards", "merge @one @two", 0},
+		{"merge: a folder of both", "merge @both", 0},
+		{"merge: at risk", "merge @both --fail-on medium", 1},
+		{"merge: a loss", "merge @both --fail-on-loss high", 1},
+		{"merge: below the gate", "merge @both --fail-on critical", 0},
+		{"merge: in the baseline", "merge @both --fail-on medium --baseline @risk.json", 0},
+		{"merge: a shard is missing", "merge @one", 3},
+		{"merge: a shard is missing, and that may be", "merge @one --max-failed 2", 0},
+		{"merge: no shards", "merge @quiet", 2},
+		{"merge: no run", "merge @nowhere", 2},
+		{"merge: nothing", "merge", 2},
+		{"merge: it cannot be written", "merge @both --fail-on medium --report json=/dev/full", 2},
 	} {
 		for _, format := range append(report.Formats(), report.Remedy) {
 			if format == "table" && strings.HasPrefix(test.line, "check") {
