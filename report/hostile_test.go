@@ -161,11 +161,21 @@ func TestHTMLWaived(t *testing.T) {
 	for i := range hosts {
 		if hosts[i].Name == "lb-03" {
 			hosts[i].Findings[0].Waived = &Waiver{Reason: "the table is replaced", Owner: "net", Expires: "2027-01-31"}
+			hosts[i].Findings[1].Lapsed = &Waiver{Reason: "until the move", Expires: "2026-01-31"}
+			hosts[i].Findings[1].Policy = "fleetdrop.policy.yaml:22"
 		}
 	}
-	page := string(written(t, "html", New(testHead(), Rules(testRules), hosts, Gates{}), Options{}))
+	r := New(testHead(), Rules(testRules), hosts, Gates{})
+	for i := range r.Hosts {
+		for j := range r.Hosts[i].Findings {
+			f := &r.Hosts[i].Findings[j]
+			f.Known = f.Lapsed != nil
+		}
+	}
+	page := string(written(t, "html", r, Options{}))
 	for text, want := range map[string]bool{
 		"1 waived finding is not in this list": true, `"waived":"the table is replaced, by net, until 2027-01-31"`: true,
+		`"lapsed":"until the move, until 2026-01-31"`: true, `"known":true,"policy":"fleetdrop.policy.yaml:22"`: true, "1 of these is in the baseline": true,
 		`href="#rule=FD402"`: false, `href="#rule=FD301"`: true,
 	} {
 		if strings.Contains(page, text) != want {

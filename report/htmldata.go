@@ -43,6 +43,9 @@ type (
 		Evidence []pageEvidence `json:"evidence,omitempty"`
 		Steps    []int          `json:"steps,omitempty"` // places in pageShared.Steps
 		Waived   string         `json:"waived,omitempty"`
+		Lapsed   string         `json:"lapsed,omitempty"` // the waiver that has expired
+		Known    bool           `json:"known,omitempty"`  // in the baseline
+		Policy   string         `json:"policy,omitempty"` // the line that expects something else
 	}
 	pageEvidence struct {
 		Source string `json:"source"`
@@ -157,9 +160,8 @@ func (p *packer) finding(f *Finding) pageFinding {
 		Rule: f.Rule, Kind: f.Kind, Severity: f.Severity.String(), Subject: Visible(f.Subject), Message: Visible(f.Message),
 		Loss: lossSays(f.Loss), Rate: f.losing(), Evidence: make([]pageEvidence, len(f.Evidence)), Steps: make([]int, len(f.Remedy)),
 	}
-	if w := f.Waived; w != nil {
-		out.Waived = Visible(waivedSays(w))
-	}
+	out.Waived, out.Lapsed = Visible(waivedSays(f.Waived)), Visible(waivedSays(f.Lapsed))
+	out.Known, out.Policy = f.Known, Visible(f.Policy)
 	for i := range f.Evidence {
 		out.Evidence[i] = packEvidence(&f.Evidence[i])
 	}
@@ -170,8 +172,11 @@ func (p *packer) finding(f *Finding) pageFinding {
 	return out
 }
 
-// waivedSays is a waiver in one line.
+// waivedSays is a waiver in one line; empty if there is none.
 func waivedSays(w *Waiver) string {
+	if w == nil {
+		return ""
+	}
 	said := w.Reason
 	if w.Owner != "" {
 		said += ", by " + w.Owner

@@ -33,21 +33,23 @@ type pageView struct {
 	Grades           []gradeView
 	Coverage, Method string
 
-	Path                   []stop
-	Beside                 *stop
-	Findings, Notes        []ruleView
-	Common                 []commonView
-	Hosts                  []rowView
-	Reached, Beyond        int
-	Drift                  []driftView
-	MoreDrift              int // settings that are not listed
-	Changes                *changesView
-	Failed, Partial        *errorsView
-	Missing                []missingView
-	Namespaces             []string // what is not known of those beside the logins' own
-	Blind, Waived, Hidden  int
-	Severity               drop.Severity
-	Interrupted, OneSample bool
+	Path                         []stop
+	Beside                       *stop
+	Findings, Notes              []ruleView
+	Common                       []commonView
+	Hosts                        []rowView
+	Reached, Beyond              int
+	Drift                        []driftView
+	MoreDrift                    int // settings that are not listed
+	Changes                      *changesView
+	Failed, Partial              *errorsView
+	Missing                      []missingView
+	Namespaces                   []string // what is not known of those beside the logins' own
+	Notices                      []string // waivers that somebody has to look after
+	Policies                     string
+	Blind, Waived, Known, Hidden int
+	Severity                     drop.Severity
+	Interrupted, OneSample       bool
 }
 
 // A start is where to begin: the worst host, why, and the first change.
@@ -109,10 +111,16 @@ func htmlViewOf(r *Report, o Options) *pageView {
 		Style: template.CSS(pageStyle), Policy: contentPolicy(),
 		Findings: rulesView(s.rules), Notes: rulesView(s.notes), Drift: driftsView(r.Fleet.Drift[:min(len(r.Fleet.Drift), htmlDrift)]), MoreDrift: max(0, len(r.Fleet.Drift)-htmlDrift),
 		Failed: errorsViewOf("Hosts not reached", s.failed), Partial: errorsViewOf("Hosts read in part", s.partial),
-		Waived: s.waived, Hidden: s.hidden, Severity: o.Severity,
+		Waived: s.waived, Known: s.known, Hidden: s.hidden, Severity: o.Severity,
 	}
 	if r.Changes != nil {
 		v.Changes = changesViewOf(r.Changes)
+	}
+	for _, n := range r.Policy.Notices() {
+		v.Notices = append(v.Notices, n.String())
+	}
+	if r.Policy != nil {
+		v.Policies = strings.Join(r.Policy.Files, ", ")
 	}
 	v.grades(r, s)
 	v.headline(r, s)

@@ -231,6 +231,9 @@
       el("p", {}, el("span", { class: "sev sev-" + f.severity }, f.severity), ` ${f.kind} `, el("small", {}, `${f.rule} ${ruleOf[f.rule]?.name || ""}`)),
       el("h3", {}, (f.subject ? f.subject + ": " : "") + f.message),
       f.waived ? el("p", {}, el("b", {}, "Waived: "), f.waived) : "",
+      f.lapsed ? el("p", {}, el("b", {}, "Its waiver has expired: "), f.lapsed) : "",
+      f.policy ? el("p", {}, "Expected by ", el("code", {}, f.policy)) : "",
+      f.known ? el("p", {}, "It is in the baseline.") : "",
       f.loss ? el("p", {}, f.loss) : "",
       f.evidence?.length ? [el("h4", {}, "Evidence"), ...samples(f)] : "",
       f.steps?.length ? [el("h4", {}, "Remedy"), el("ol", { class: "steps" }, ...f.steps.map((s) => drawStep(shared.steps[s])))] : "");
