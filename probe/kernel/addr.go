@@ -26,11 +26,11 @@ type Address struct {
 // parseAddresses parses lines "2: eth0    inet 10.99.0.23/24 brd 10.99.0.255 scope global eth0\ …".
 func parseAddresses(text string) ([]Address, error) {
 	all := make([]Address, 0, strings.Count(text, "\n"))
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		line, _, _ = strings.Cut(line, `\`)
 		f := strings.Fields(line)
 		if len(f) < 4 || f[2] != "inet" {
-			return nil, fmt.Errorf("not an address: %q", line)
+			return nil, fmt.Errorf("line %d: not an address: %q", number, line)
 		}
 		name, _, _ := strings.Cut(f[1], "@") // "eth0.100@eth0"
 		a := Address{Interface: name}
@@ -41,7 +41,7 @@ func parseAddresses(text string) ([]Address, error) {
 		}
 		var err error
 		if a.Prefix, err = netip.ParsePrefix(text); err != nil {
-			return nil, err
+			return nil, atLine(number, err)
 		}
 		for i := 4; i+1 < len(f); i++ {
 			if f[i] == "scope" {

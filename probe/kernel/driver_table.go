@@ -15,7 +15,6 @@ var drivers = []KnownDriver{
 	},
 	{
 		Names: []string{"atlantic"},
-		Note:  "InErrors holds the frames that found no room in rx_errors too.",
 		Counters: []DriverCounters{
 			{RingLoss, InterfaceLevel, "rx_dropped", []string{"InDroppedDma"}, "ethernet/aquantia/atlantic/aq_ethtool.c: aq_ethtool_stat_names; aq_nic.c: dpc"},
 			{WireLoss, InterfaceLevel, "rx_errors", []string{"InErrors"}, "ethernet/aquantia/atlantic/aq_ethtool.c: aq_ethtool_stat_names; aq_nic.c: erpr"},

@@ -95,6 +95,14 @@ func CountsDropped(driver string) bool {
 	return !known || slices.ContainsFunc(d.Counters, func(c DriverCounters) bool { return c.In == "rx_dropped" })
 }
 
+// Has says that a name is one of them, with its heading or without.
+func (c DriverCounters) Has(name string) bool {
+	return slices.ContainsFunc(c.Names, func(pattern string) bool {
+		_, bare, headed := strings.Cut(pattern, "/")
+		return pattern == name || likeName(pattern, name) || headed && likeName(bare, name)
+	})
+}
+
 // Drivers returns what is known of the counters of drivers, in the order of their names.
 func Drivers() []KnownDriver { return slices.Clone(drivers) }
 
@@ -149,7 +157,7 @@ var (
 // one that costs less.
 func byWords(name string) Meaning {
 	name = strings.ToLower(name)
-	sent := strings.HasPrefix(name, "tx") || strings.Contains(name, "_tx") || strings.Contains(name, " tx")
+	sent := strings.HasPrefix(name, "tx") || strings.Contains(name, "_tx") || strings.Contains(name, " tx") || strings.Contains(name, "transmit")
 	m := Meaning{Level: InterfaceLevel, Unverified: true}
 	switch {
 	case anyWord(harmlessWords, name):

@@ -29,14 +29,12 @@ var EthtoolStats = &probe.Stats{
 const deepest = 4
 
 func parseEthtoolStats(text string) (probe.Table, error) {
-	lines := strings.Count(text, "\n")
-	row := probe.Row{Fields: make([]string, 0, lines), Cells: make([]uint64, 0, lines)}
+	most := strings.Count(text, "\n")
+	row := probe.Row{Fields: make([]string, 0, most), Cells: make([]uint64, 0, most)}
 	var open []heading         // the headings above this line
 	var last heading           // the line before, which may turn out to be one
 	var prefix strings.Builder // names with their headings; fields are parts of it
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
+	for number, line := range lines(text) {
 		name, value, ok := cutLast(line, ':')
 		if !ok || value == "" {
 			if strings.TrimSpace(line) == "" || strings.Contains(line, "stat") {
@@ -144,7 +142,7 @@ var setupFields = [...]struct{ title, field string }{
 func parseSetup(text string) (Setup, error) {
 	s := Setup{Max: probe.Row{Name: "max"}, Current: probe.Row{Name: "current"}}
 	var part *probe.Row
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		switch {
 		case strings.HasPrefix(line, "Pre-set maximums"):
 			part = &s.Max
@@ -163,7 +161,7 @@ func parseSetup(text string) (Setup, error) {
 			}
 			n, err := strconv.ParseUint(value, 10, 64)
 			if err != nil {
-				return Setup{}, fmt.Errorf("%s: %w", title, err)
+				return Setup{}, fmt.Errorf("line %d: %s: %w", number, title, err)
 			}
 			if part.Fields == nil {
 				part.Fields, part.Cells = make([]string, 0, 4), make([]uint64, 0, 4)
@@ -172,7 +170,7 @@ func parseSetup(text string) (Setup, error) {
 		}
 	}
 	if part != &s.Current && !strings.Contains(text, "Operation not supported") {
-		return Setup{}, fmt.Errorf("neither maximums nor settings: %.80q", text)
+		return Setup{}, fmt.Errorf("line 1: neither maximums nor settings: %.80q", text)
 	}
 	return s, nil
 }

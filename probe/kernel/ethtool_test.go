@@ -186,11 +186,19 @@ func TestKeep(t *testing.T) {
 func FuzzParseEthtoolStats(f *testing.F) { fuzzTable(f, EthtoolStats, vmxnet3, bnxt) }
 
 func FuzzParseSetup(f *testing.F) {
-	f.Add(ring)
-	f.Add(channels)
-	f.Fuzz(func(_ *testing.T, text string) {
-		if s, err := Ring.Parse(text); err == nil {
-			_, _ = s.Table(), s.String()
+	fuzzParser(f, Ring.Parse, func(_ *testing.T, s Setup) { _, _ = s.Table(), s.String() }, ring, channels)
+}
+
+// FuzzMeans asks that a counter of a known driver has its source, and one of another none.
+func FuzzMeans(f *testing.F) {
+	f.Add("ixgbe", "rx_no_dma_resources")
+	f.Add("bnxt_en", "[12]: rx_discards")
+	f.Add("new", "tx_queue_3_pause_drop")
+	f.Fuzz(func(t *testing.T, driver, name string) {
+		m := Means(driver, name)
+		_, known := driverNamed(driver)
+		if m.Unverified == known || (m.Source != "") != (known && m.Class != 0) || m.Class != 0 && m.Level == 0 {
+			t.Errorf("%q %q: %+v", driver, name, m)
 		}
 	})
 }

@@ -165,18 +165,15 @@ func FuzzSockstat(f *testing.F) { fuzzTable(f, Sockstat, sockstat) }
 func FuzzMeminfo(f *testing.F)  { fuzzTable(f, Meminfo, meminfo) }
 
 func FuzzRoutes(f *testing.F) {
-	f.Add(routes)
-	f.Fuzz(func(_ *testing.T, text string) { _, _ = Routes.Parse(text) })
+	fuzzParser(f, Routes.Parse, nil, routes)
 }
 
 func FuzzRules(f *testing.F) {
-	f.Add(rules)
-	f.Fuzz(func(_ *testing.T, text string) { _, _ = Rules.Parse(text) })
+	fuzzParser(f, Rules.Parse, nil, rules)
 }
 
 func FuzzAddresses(f *testing.F) {
-	f.Add(addresses)
-	f.Fuzz(func(_ *testing.T, text string) { _, _ = Addresses.Parse(text) })
+	fuzzParser(f, Addresses.Parse, nil, addresses)
 }
 
 func TestStrict(t *testing.T) {
@@ -193,8 +190,8 @@ func TestStrict(t *testing.T) {
 }
 
 func FuzzDefaultRoutes6(f *testing.F) {
-	f.Add("00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000001 00000000 00450003     eth0\n")
-	f.Fuzz(func(_ *testing.T, text string) { _, _ = DefaultRoutes6.Parse(text) })
+	fuzzParser(f, DefaultRoutes6.Parse, nil,
+		"00000000000000000000000000000000 00 00000000000000000000000000000000 00 fe800000000000000000000000000001 00000400 00000001 00000000 00450003     eth0\n")
 }
 
 func TestDefaultRoutes6(t *testing.T) {

@@ -108,18 +108,18 @@ func parseIRQs(text string) (IRQs, error) {
 	t := make(IRQs, 0, strings.Count(text, "\n"))
 	slab := make(PerCPU, 0, 4*cap(t))
 	var columns []int // the CPUs of the title; those that are offline have no column
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
 		name, rest, ok := strings.Cut(line, ":")
 		if !ok || strings.Contains(strings.TrimSpace(name), " ") {
 			if len(t) > 0 || columns != nil {
-				return nil, fmt.Errorf("not an interrupt: %.80q", line)
+				return nil, fmt.Errorf("line %d: not an interrupt: %.80q", number, line)
 			}
 			var err error
 			if columns, err = cpuTitles(line); err != nil {
-				return nil, err
+				return nil, atLine(number, err)
 			}
 			continue
 		}

@@ -49,12 +49,5 @@ func TestPerCPU(t *testing.T) {
 }
 
 func FuzzParseIRQs(f *testing.F) {
-	for _, text := range []string{interrupts, sparseInterrupts, softirqs} {
-		f.Add(text)
-	}
-	f.Fuzz(func(_ *testing.T, text string) {
-		if table, err := Interrupts.Parse(text); err == nil {
-			table.Table()
-		}
-	})
+	fuzzParser(f, Interrupts.Parse, func(_ *testing.T, irqs IRQs) { irqs.Table() }, interrupts, sparseInterrupts, softirqs)
 }

@@ -46,7 +46,7 @@ func parseIptables(text string) (probe.Table, error) {
 	var hits hits
 	var table string
 	var nfTables uint64
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		line = strings.TrimSpace(line)
 		switch {
 		case line == "" || line == "COMMIT":
@@ -61,16 +61,16 @@ func parseIptables(text string) (probe.Table, error) {
 			table = "-t " + line[1:]
 			hits.table = append(hits.table, probe.Row{Name: table, Fields: tableFields, Cells: []uint64{nfTables}})
 		case table == "":
-			return nil, fmt.Errorf("a rule that is in no table: %q", line)
+			return nil, fmt.Errorf("line %d: a rule that is in no table: %q", number, line)
 		case line[0] == ':':
 			f := strings.Fields(line[1:])
 			if len(f) < 2 {
-				return nil, fmt.Errorf("not a chain: %q", line)
+				return nil, fmt.Errorf("line %d: not a chain: %q", number, line)
 			}
 			if len(f) == 3 && f[1] == "DROP" {
 				packets, bytes, err := hitCount(f[2])
 				if err != nil {
-					return nil, fmt.Errorf("policy of %s: %w", f[0], err)
+					return nil, fmt.Errorf("line %d: policy of %s: %w", number, f[0], err)
 				}
 				hits.add(table+" -P "+f[0]+" DROP", packets, bytes)
 			}
@@ -81,11 +81,11 @@ func parseIptables(text string) (probe.Table, error) {
 			}
 			packets, bytes, err := hitCount(count)
 			if err != nil {
-				return nil, err
+				return nil, atLine(number, err)
 			}
 			hits.add(table+" "+rule, packets, bytes)
 		case !strings.HasPrefix(line, "-A "): // a rule without a count
-			return nil, fmt.Errorf("not a rule: %q", line)
+			return nil, fmt.Errorf("line %d: not a rule: %q", number, line)
 		}
 	}
 	return hits.table, nil

@@ -19,17 +19,17 @@ var Meminfo = &probe.Stats{
 }
 
 func parseMeminfo(text string) (probe.Table, error) {
-	lines := strings.Count(text, "\n")
-	row := probe.Row{Fields: make([]string, 0, lines), Cells: make([]uint64, 0, lines)}
-	for line := range strings.Lines(text) {
+	most := strings.Count(text, "\n")
+	row := probe.Row{Fields: make([]string, 0, most), Cells: make([]uint64, 0, most)}
+	for number, line := range lines(text) {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || name == "" {
-			return nil, fmt.Errorf("not a line of memory: %q", line)
+			return nil, fmt.Errorf("line %d: not a line of memory: %q", number, line)
 		}
 		value, _, _ = strings.Cut(strings.TrimSpace(value), " ")
 		n, err := strconv.ParseUint(value, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("line %d: %s: %w", number, name, err)
 		}
 		row.Fields, row.Cells = append(row.Fields, name), append(row.Cells, n)
 	}

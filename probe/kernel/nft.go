@@ -30,7 +30,7 @@ var Nft = &probe.Stats{
 func parseNft(text string) (probe.Table, error) {
 	var hits hits
 	var table, chain string
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		inner := strings.TrimSpace(line)
 		if more, ok := strings.CutPrefix(inner, "# and "); ok {
 			if n, err := strconv.ParseUint(strings.TrimSuffix(more, " more"), 10, 32); err == nil {
@@ -55,7 +55,7 @@ func parseNft(text string) (probe.Table, error) {
 			continue
 		}
 		if err := hits.nft(chain, inner); err != nil {
-			return nil, err
+			return nil, atLine(number, err)
 		}
 		if chain != "" && dropsUncounted(inner) {
 			hits.uncounted(chain + " " + inner)

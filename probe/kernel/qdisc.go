@@ -41,7 +41,7 @@ func parseQdiscs(text string) (probe.Table, error) {
 		row.Cells = append(row.Cells, n)
 		return nil
 	}
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		if rest, ok := strings.CutPrefix(line, "qdisc "); ok {
 			t = append(t, probe.Row{Name: qdiscName(rest), Fields: qdiscFields, Cells: cells[:0:len(qdiscFields)]})
 			cells = cells[len(qdiscFields):]
@@ -52,7 +52,7 @@ func parseQdiscs(text string) (probe.Table, error) {
 			continue
 		}
 		if row == nil {
-			return nil, fmt.Errorf("not a qdisc: %.80q", line)
+			return nil, fmt.Errorf("line %d: not a qdisc: %.80q", number, line)
 		}
 		var err error
 		before := ""
@@ -78,7 +78,7 @@ func parseQdiscs(text string) (probe.Table, error) {
 				}
 			}
 			if err != nil {
-				return nil, err
+				return nil, atLine(number, err)
 			}
 			before = word
 		}

@@ -42,38 +42,38 @@ func parseRoutes(text string) ([]Route, error) {
 	var columns [6]int
 	for i, title := range [...]string{"Iface", "Destination", "Gateway", "Flags", "Metric", "Mask"} {
 		if columns[i] = slices.Index(titles, title); columns[i] < 0 {
-			return nil, fmt.Errorf("no column %s", title)
+			return nil, fmt.Errorf("line 1: no column %s", title)
 		}
 	}
 	routes := make([]Route, 0, strings.Count(text, "\n"))
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		f := strings.Fields(line)
 		if len(f) == 0 {
 			continue
 		}
 		if len(f) < len(titles) {
-			return nil, fmt.Errorf("%d words for %d titles: %q", len(f), len(titles), line)
+			return nil, fmt.Errorf("line %d: %d words for %d titles: %q", number+1, len(f), len(titles), line)
 		}
 		r := Route{Interface: f[columns[0]]}
 		var numbers [3]uint32
 		for i, column := range [...]int{columns[1], columns[2], columns[5]} {
 			n, err := strconv.ParseUint(f[column], 16, 32)
 			if err != nil {
-				return nil, err
+				return nil, atLine(number+1, err)
 			}
 			numbers[i] = uint32(n)
 		}
 		bits, ok := maskBits(numbers[2])
 		if !ok {
-			return nil, fmt.Errorf("not a mask: %q", f[columns[5]])
+			return nil, fmt.Errorf("line %d: not a mask: %q", number+1, f[columns[5]])
 		}
 		r.Prefix, r.Gateway = netip.PrefixFrom(ipv4(numbers[0]), bits), ipv4(numbers[1])
 		var err error
 		if r.Flags, err = strconv.ParseUint(f[columns[3]], 16, 64); err != nil {
-			return nil, err
+			return nil, atLine(number+1, err)
 		}
 		if r.Metric, err = strconv.ParseUint(f[columns[4]], 10, 64); err != nil {
-			return nil, err
+			return nil, atLine(number+1, err)
 		}
 		routes = append(routes, r)
 	}
@@ -113,10 +113,10 @@ var Rules = &probe.Section[int64]{
 
 func parseRules(text string) (int64, error) {
 	var n int64
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		priority, _, ok := strings.Cut(line, ":")
 		if _, err := strconv.ParseUint(priority, 10, 32); err != nil || !ok {
-			return 0, fmt.Errorf("not a rule: %q", line)
+			return 0, fmt.Errorf("line %d: not a rule: %q", number, line)
 		}
 		n++
 	}
@@ -160,14 +160,14 @@ var DefaultRoutes6 = &probe.Section[[]string]{
 // gateway, the metric, two counts, the flags and the interface.
 func parseDefaultRoutes6(text string) ([]string, error) {
 	var interfaces []string
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		f := strings.Fields(line)
 		if len(f) != 10 || len(f[0]) != 32 {
-			return nil, fmt.Errorf("not a route of IPv6: %q", line)
+			return nil, fmt.Errorf("line %d: not a route of IPv6: %q", number, line)
 		}
 		flags, err := strconv.ParseUint(f[8], 16, 64)
 		if err != nil {
-			return nil, err
+			return nil, atLine(number, err)
 		}
 		const reject = 0x0200 // RTF_REJECT of include/uapi/linux/route.h
 		if strings.Trim(f[0], "0") == "" && f[1] == "00" && flags&reject == 0 && f[9] != "lo" {

@@ -20,19 +20,19 @@ var SNMP6 = &probe.Stats{
 
 // parseSNMP6 parses lines "Ip6InReceives  1". The kernel prints the lines of a row together.
 func parseSNMP6(text string) (probe.Table, error) {
-	lines := strings.Count(text, "\n")
+	most := strings.Count(text, "\n")
 	t := make(probe.Table, 0, 4)
-	fields, cells := make([]string, 0, lines), make([]uint64, 0, lines)
-	for line := range strings.Lines(text) {
+	fields, cells := make([]string, 0, most), make([]uint64, 0, most)
+	for number, line := range lines(text) {
 		title, value, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		title = strings.TrimRight(title, " ")
 		at := strings.IndexByte(title, '6') + 1
 		if at == 0 || at == len(title) {
-			return nil, fmt.Errorf("not a counter of IPv6: %q", line)
+			return nil, fmt.Errorf("line %d: not a counter of IPv6: %q", number, line)
 		}
 		n, err := strconv.ParseUint(value, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", title, err)
+			return nil, fmt.Errorf("line %d: %s: %w", number, title, err)
 		}
 		from := len(fields)
 		fields, cells = append(fields, title[at:]), append(cells, n)
@@ -41,7 +41,7 @@ func parseSNMP6(text string) (probe.Table, error) {
 			r.Fields, r.Cells = fields[from-len(r.Fields):], cells[from-len(r.Cells):]
 			continue
 		} else if t.Row(title[:at]).Name != "" {
-			return nil, fmt.Errorf("%s stands apart from its row", title)
+			return nil, fmt.Errorf("line %d: %s stands apart from its row", number, title)
 		}
 		t = append(t, probe.Row{Name: title[:at], Fields: fields[from:], Cells: cells[from:]})
 	}

@@ -32,10 +32,10 @@ func parseSockstat(text string) (probe.Table, error) {
 	t := make(probe.Table, 0, 6)
 	words := strings.Count(text, " ")/2 + 1
 	fields, cells := make([]string, 0, words), make([]uint64, 0, words)
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		name, rest, ok := strings.Cut(line, ":")
 		if !ok {
-			return nil, fmt.Errorf("no name in %q", line)
+			return nil, fmt.Errorf("line %d: no name in %q", number, line)
 		}
 		from, title := len(fields), ""
 		for word := range strings.FieldsSeq(rest) {
@@ -48,13 +48,13 @@ func parseSockstat(text string) (probe.Table, error) {
 				n, err = 0, nil // a sum over the CPUs that was taken while they counted
 			}
 			if err != nil {
-				return nil, fmt.Errorf("%s %s: %w", name, title, err)
+				return nil, fmt.Errorf("line %d: %s %s: %w", number, name, title, err)
 			}
 			fields, cells = append(fields, title), append(cells, n)
 			title = ""
 		}
 		if title != "" {
-			return nil, fmt.Errorf("%s %s has no value", name, title)
+			return nil, fmt.Errorf("line %d: %s %s has no value", number, name, title)
 		}
 		t = append(t, probe.Row{Name: name, Fields: fields[from:len(fields):len(fields)], Cells: cells[from:len(cells):len(cells)]})
 	}

@@ -27,12 +27,10 @@ const leastCPUTimes = 7
 
 // parseCPUTime takes the rows of single CPUs; the other lines of the file do not leave a host.
 func parseCPUTime(text string) (probe.Table, error) {
-	lines := strings.Count(text, "\n")
-	t := make(probe.Table, 0, lines)
-	cells := make([]uint64, 0, lines*len(cpuTimeFields))
-	number := 0
-	for line := range strings.Lines(text) {
-		number++
+	most := strings.Count(text, "\n")
+	t := make(probe.Table, 0, most)
+	cells := make([]uint64, 0, most*len(cpuTimeFields))
+	for number, line := range lines(text) {
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if digits, ok := strings.CutPrefix(name, "cpu"); !ok || digits == "" {
 			continue

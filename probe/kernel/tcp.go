@@ -59,10 +59,10 @@ func parseTCP(text string) ([]TCPListener, error) {
 		columns++
 	}
 	if local < 0 || state < 0 || queue < 0 {
-		return nil, fmt.Errorf("not the titles of TCP sockets: %q", titles)
+		return nil, fmt.Errorf("line 1: not the titles of TCP sockets: %q", titles)
 	}
 	all := make([]TCPListener, 0, strings.Count(text, "\n"))
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		var l TCPListener
 		var st string
 		var err error
@@ -78,12 +78,12 @@ func parseTCP(text string) ([]TCPListener, error) {
 				l.Queued, err = strconv.ParseUint(waiting, 16, 32)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("not a TCP socket: %w", err)
+				return nil, fmt.Errorf("line %d: not a TCP socket: %w", number+1, err)
 			}
 			i++
 		}
 		if i < columns || !bound(l.Local) {
-			return nil, fmt.Errorf("not a TCP socket: %q", line)
+			return nil, fmt.Errorf("line %d: not a TCP socket: %q", number+1, line)
 		}
 		if st == "0A" {
 			all = append(all, l)

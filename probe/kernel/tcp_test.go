@@ -56,18 +56,11 @@ func TestTCPHead(t *testing.T) {
 }
 
 func FuzzTCP(f *testing.F) {
-	f.Add(tcp4)
-	f.Add(tcp6)
-	f.Add(tcp4 + tcpOther)
-	f.Fuzz(func(t *testing.T, text string) {
-		all, err := parseTCP(text)
-		if err != nil {
-			return
-		}
+	fuzzParser(f, parseTCP, func(t *testing.T, all []TCPListener) {
 		for _, l := range all {
 			if l.Address("x86_64") == "" || l.Address("s390x") == "" {
 				t.Errorf("%+v has no address", l)
 			}
 		}
-	})
+	}, tcp4, tcp6, tcp4+tcpOther)
 }

@@ -81,10 +81,10 @@ func parseUDP(text string) ([]UDPSocket, error) {
 		columns++
 	}
 	if local < 0 || queue < 0 || inode < 0 {
-		return nil, fmt.Errorf("not the titles of UDP sockets: %q", titles)
+		return nil, fmt.Errorf("line 1: not the titles of UDP sockets: %q", titles)
 	}
 	all := make([]UDPSocket, 0, strings.Count(text, "\n"))
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		var u UDPSocket
 		var err error
 		i := 0
@@ -101,13 +101,13 @@ func parseUDP(text string) ([]UDPSocket, error) {
 				u.Drops, err = strconv.ParseUint(cell, 10, 64)
 			}
 			if err != nil {
-				return nil, fmt.Errorf("not a UDP socket: %w", err)
+				return nil, fmt.Errorf("line %d: not a UDP socket: %w", number+1, err)
 			}
 			i++
 		}
 		// Before 2.6.27 rows had cells without a title, so there may be more.
 		if i < columns || !bound(u.Local) {
-			return nil, fmt.Errorf("not a UDP socket: %q", line)
+			return nil, fmt.Errorf("line %d: not a UDP socket: %q", number+1, line)
 		}
 		all = append(all, u)
 	}

@@ -123,7 +123,8 @@ func FuzzUDP(f *testing.F) {
 		f.Add(text, "x86_64")
 	}
 	f.Fuzz(func(t *testing.T, text, arch string) {
-		all, _ := parseUDP(text)
+		all, err := parseUDP(text)
+		namesLine(t, text, err)
 		for _, u := range all {
 			if got := u.Address(arch); !strings.Contains(got, ":") {
 				t.Errorf("%q is at %q", u.Local, got)
