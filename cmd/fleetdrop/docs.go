@@ -12,7 +12,7 @@ import (
 )
 
 // writeDocs writes the pages that are made from the catalogue: rules/, with a page for each
-// rule and their list, lint.md and sysctls.md. A page of a rule that is no more is taken away.
+// rule and their list, drivers.md, lint.md and sysctls.md. A page of a rule that is no more is taken away.
 func writeDocs(dir string) error {
 	rules := filepath.Join(dir, "rules")
 	if err := os.MkdirAll(rules, 0o755); err != nil {
@@ -37,6 +37,7 @@ func writeDocs(dir string) error {
 			}
 		}
 	}
+	pages[filepath.Join(dir, "drivers.md")] = driversPage()
 	pages[filepath.Join(dir, "lint.md")] = lintPage()
 	pages[filepath.Join(dir, "sysctls.md")] = sysctlPage()
 	for path, page := range pages {

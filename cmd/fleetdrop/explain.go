@@ -89,12 +89,25 @@ func explain(w io.Writer, term string) error {
 		explainFunction(w, f)
 		return nil
 	}
-	if rules, reads := reading(term); len(rules) > 0 {
+	rules, reads := reading(term)
+	counts, tell := counting(term)
+	for _, r := range tell {
+		if !slices.Contains(rules, r) {
+			rules = append(rules, r)
+		}
+	}
+	if len(rules) > 0 || len(counts) > 0 {
 		part()
 		if reads != "  "+said {
-			fmt.Fprintf(w, "%s\n%s\n\n", term, reads)
+			fmt.Fprintln(w, strings.TrimRight(term+"\n"+reads, "\n"))
+			for _, line := range counts {
+				fmt.Fprintln(w, wrap(line, "  "))
+			}
+			fmt.Fprintln(w)
 		}
-		explainRules(w, rules)
+		if len(rules) > 0 {
+			explainRules(w, rules)
+		}
 	}
 	if known {
 		return nil

@@ -46,6 +46,7 @@ var words = []struct{ word, text string }{
 	{"port unknown", "The counter says that listeners drop, and not which. ss says it, where tcp_diag is loaded, its answer is read, and the socket is still open; the words behind it say which of these failed."},
 	{"material", "Worth a person's time: more than 1 in 10,000 of what arrived, or more than one a minute."},
 	{"unproven", "A rule that is right by the kernel's source, but that no recording has proved yet. It is medium at most."},
+	{"unverified", "A counter of ethtool -S whose driver fleetdrop does not know: what it counts is taken from its name alone. Its finding is medium at most."},
 	{"nic", "The first stage of a packet's way: the wire and the adapter's own memory."},
 	{"ring", "The second stage: the ring buffer between adapter and driver. When the driver does not empty it in time, the adapter drops, and counts rx_missed_errors, rx_fifo_errors or a name of its driver's."},
 	{"softirq", "The third stage: the backlog of each CPU, and the budget of packets and time that net_rx_action may use before it must yield."},

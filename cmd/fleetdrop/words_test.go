@@ -13,7 +13,7 @@ func TestWords(t *testing.T) {
 		"dropping", "dropped", "lost/s", "severity", "kind", "rule", "finding", "harmless", "risk",
 		"not checked", "read in part", "evidence", "remedy", "note", "denied", "unread", "partial",
 		"hostkey-unknown", "hostkey-mismatch", "timeout@banner", "auth/denied", "jump:refused", "dns",
-		"time squeeze", "backlog", "accept queue", "conntrack table", "ring buffer", "PAWS",
+		"time squeeze", "backlog", "accept queue", "conntrack table", "ring buffer", "PAWS", "unverified",
 	} {
 		var out bytes.Buffer
 		if err := explain(&out, word); err != nil || out.Len() < len(word)+40 {
