@@ -23,6 +23,23 @@ var drivers = []KnownDriver{
 		},
 	},
 	{
+		Names: []string{"bcmgenet"},
+		Counters: []DriverCounters{
+			{RingLoss, InterfaceLevel, "", []string{"rbuf_ovflow_cnt"}, "ethernet/broadcom/genet/bcmgenet.c: bcmgenet_gstrings_stats, RBUF_OVFL_CNT"},
+			{AllocFailure, InterfaceLevel, "", []string{"alloc_rx_buff_failed", "rx_dma_failed"}, "ethernet/broadcom/genet/bcmgenet.c: bcmgenet_gstrings_stats"},
+			{
+				WireLoss, InterfaceLevel, "",
+				[]string{"rx_fcs", "rx_align", "rx_outrange", "rx_carrier", "rx_oversize", "rx_jabber", "rx_mtu_err", "rx_crc", "rx_runt_pkts"},
+				"ethernet/broadcom/genet/bcmgenet.c: bcmgenet_gstrings_stats",
+			},
+			{SendLoss, InterfaceLevel, "", []string{"tx_dma_failed", "tx_realloc_tsb_failed"}, "ethernet/broadcom/genet/bcmgenet.c: bcmgenet_gstrings_stats"},
+			{SendFault, InterfaceLevel, "", []string{"tx_fcs_err", "tx_late_col", "tx_excess_col"}, "ethernet/broadcom/genet/bcmgenet.c: bcmgenet_gstrings_stats"},
+			{PauseReceived, InterfaceLevel, "", []string{"rx_pause"}, "ethernet/broadcom/genet/bcmgenet.c: bcmgenet_gstrings_stats"},
+			{PauseSent, InterfaceLevel, "", []string{"tx_pause"}, "ethernet/broadcom/genet/bcmgenet.c: bcmgenet_gstrings_stats"},
+			{LookAlike, InterfaceLevel, "", []string{"mdf_err_cnt", "rx_runt_bytes", "tx_defer", "rx_unknown"}, "ethernet/broadcom/genet/bcmgenet.c: bcmgenet_gstrings_stats; mdf is a filter"},
+		},
+	},
+	{
 		Names: []string{"be2net"},
 		Note: "rx_drops_no_pbuf is one number for all ports of the card. rx_errors holds packets that were malformed above the frame, " +
 			"which anybody can send: it says nothing of a cable.",
@@ -466,6 +483,34 @@ var drivers = []KnownDriver{
 					"hw_rsc_aggregated", "hw_rsc_flushed", "tx_hwtstamp_timeouts", "tx_hwtstamp_skipped", "rx_fcoe_dropped", "fcoe_bad_fccrc",
 				},
 				"ethernet/intel/ixgbe/ixgbe_ethtool.c: ixgbe_gstrings_stats; rx_no_buffer_count is a loss only with 82598",
+			},
+		},
+	},
+	{
+		Names: []string{"macb"},
+		Counters: []DriverCounters{
+			{RingLoss, InterfaceLevel, "rx_over_errors", []string{"rx_resource_errors"}, "ethernet/cadence/macb.h: gem_statistics; macb_main.c: gem_get_stats"},
+			{RingLoss, InterfaceLevel, "rx_fifo_errors", []string{"rx_overruns"}, "ethernet/cadence/macb.h: gem_statistics; macb_main.c: gem_get_stats"},
+			{
+				WireLoss, InterfaceLevel, "rx_errors",
+				[]string{
+					"rx_frame_check_sequence_errors", "rx_alignment_errors", "rx_oversize_frames", "rx_jabbers", "rx_undersized_frames",
+					"rx_length_field_frame_errors",
+				},
+				"ethernet/cadence/macb.h: gem_statistics; macb_main.c: gem_get_stats",
+			},
+			{WireLoss, InterfaceLevel, "", []string{"rx_symbol_errors"}, "ethernet/cadence/macb.h: gem_statistics"},
+			{
+				SendFault, InterfaceLevel, "tx_errors",
+				[]string{"tx_late_collisions", "tx_excessive_collisions", "tx_underrun", "tx_carrier_sense_errors"},
+				"ethernet/cadence/macb.h: gem_statistics; macb_main.c: gem_get_stats",
+			},
+			{PauseReceived, InterfaceLevel, "", []string{"rx_pause_frames"}, "ethernet/cadence/macb.h: gem_statistics"},
+			{PauseSent, InterfaceLevel, "", []string{"tx_pause_frames"}, "ethernet/cadence/macb.h: gem_statistics"},
+			{
+				LookAlike, InterfaceLevel, "",
+				[]string{"rx_ip_header_checksum_errors", "rx_tcp_checksum_errors", "rx_udp_checksum_errors", "tx_deferred_frames"},
+				"ethernet/cadence/macb.h: gem_statistics",
 			},
 		},
 	},
