@@ -3,6 +3,7 @@ package drop
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/kernel"
@@ -71,7 +72,7 @@ var _ = add(Rule{
 	Reasons:  []string{"IP_INHDR", "IP_INADDRERRORS", "IP_INNOROUTES", "IP_CSUM", "IPV6DISABLED", "PKT_TOO_SMALL", "XFRM_POLICY"},
 	Limits:   []Limit{strayShare, strayRate},
 	Needs:    []Need{anyDiscard()},
-	Wants:    []probe.Handle{ipReceived, ip6Received, kernel.IPv6Disabled},
+	Wants:    []probe.Handle{ipReceived, ip6Received, kernel.IPv6Disabled, kernel.MTU},
 	Residual: true,
 	Check:    checkDiscards,
 
@@ -79,8 +80,8 @@ var _ = add(Rule{
 IP counts why it throws a received packet away before any transport sees it. InDiscards is the
 lack of memory; of IPv6 it is also what a policy of IPsec does not let in (IPv4 counts that in
 XfrmInNoPols and its like only), and every packet that comes to an interface where
-net.ipv6.conf.*.disable_ipv6 is 1, as Docker sets it in containers: that is what was asked for, and so a
-note, as it is where the setting cannot be read.
+net.ipv6.conf.*.disable_ipv6 is 1, as Docker sets it in containers, or that has an MTU below 1280, the least
+that IPv6 takes: that is what was asked for, and so a note, as it is where the setting cannot be read.
 InTruncatedPkts are packets shorter than they say. InHdrErrors are bad headers and checksums, and
 packets to be forwarded whose time to live ran out, as every traceroute makes them. InAddrErrors
 and InNoRoutes are packets for somebody else that were sent to this host's MAC address or to all: the
@@ -153,6 +154,26 @@ Ip6InDiscards                   	119
 		Outcome: Found,
 		Want: []string{"info note: Ip6 InDiscards: 119 since boot, 110 of them in 10.0 s: IPv6 may be switched off here, which cannot be read, " +
 			"or there was no memory, or a policy of IPsec did not let them in"},
+	}, {
+		Name: "an MTU that is too small for IPv6",
+		Capture: `
+-- first /proc/net/snmp6 --
+Ip6InReceives                   	70
+Ip6InDiscards                   	3
+-- /proc/net/snmp6 --
+Ip6InReceives                   	74
+Ip6InDiscards                   	7
+-- /proc/sys/net/ipv6/conf/*/disable_ipv6 --
+all 0
+eth0 0
+lo 0
+-- /sys/class/net/*/mtu --
+eth0 1500
+eth1 1000
+lo 65536
+`,
+		Outcome: Found,
+		Want:    []string{"info note: Ip6 InDiscards: 7 since boot, 4 of them in 10.0 s: IPv6 is switched off on eth1 (its MTU is 1000)"},
 	}, {
 		Name: "traces and broadcasts on a busy host",
 		Capture: `
@@ -236,13 +257,23 @@ func (c *Case) beyondStray(l Loss) bool {
 	return dated && rate > c.Limit(strayRate) && (!known || share > c.Limit(strayShare))
 }
 
-// withoutIPv6 returns the interfaces that take no IPv6: a few, and how many more.
+// withoutIPv6 returns the interfaces that take no IPv6: a few, and how many more. Of one whose
+// MTU is below 1280 there is no setting: IPv6 has left it.
+//
+// Source: net/ipv6/addrconf.c, addrconf_notify; net/ipv6/ip6_input.c, ip6_rcv_core.
 func withoutIPv6(c *Case) (names []string, known bool) {
-	settings := kernel.IPv6Disabled.In(c)
+	settings, lengths := kernel.IPv6Disabled.In(c), kernel.MTU.In(c)
 	values, known := settings.Get()
 	for _, v := range values {
 		if v.Text == "1" && v.Name != "all" && v.Name != "default" {
 			names = append(names, v.Name)
+		}
+	}
+	const least = 1280
+	mtus, _ := lengths.Get()
+	for _, v := range mtus {
+		if n, err := strconv.Atoi(v.Text); err == nil && n < least {
+			names = append(names, fmt.Sprintf("%s (its MTU is %d)", v.Name, n))
 		}
 	}
 	const most = 4
