@@ -49,6 +49,11 @@ func ipFaults() []fault {
 		tools: []string{"iptables"},
 		setup: blackHole,
 	}, {
+		name:  "mtu-router",
+		title: "4,000 datagrams to forward, each second one larger than the next link takes, and not to be cut",
+		want:  []expectation{dropping("FD507", drop.Medium, "IPv4")},
+		setup: mtuRouter,
+	}, {
 		name:  "reverse-path",
 		title: "400 packets, each second one by an interface that is not the way back",
 		want:  []expectation{dropping("FD501", drop.High, "")},
@@ -185,6 +190,40 @@ func noRoute(h *host, family int) (provoke, error) {
 			return []toll{{Rule: "FD504", Sent: count, Unit: "datagrams"}}, err
 		}
 		return []toll{{Rule: "FD504", Sent: count, Lost: count - sent, Unit: "datagrams", Exact: true}}, nil
+	}, nil
+}
+
+// mtuRouter makes the host a router, from a stranger to the peer's end of the second link.
+func mtuRouter(h *host) (provoke, error) {
+	err := errors.Join(
+		h.secondLink(),
+		h.ns.sysctl("net.ipv4.ip_forward=1"),
+		h.ns.ip("link set eth1 mtu 1000", knownStranger),
+	)
+	if err != nil {
+		return nil, err
+	}
+	port := uint16(9000 + h.number)
+	reader, err := udpServer(h.peer(), 4, port, plenty)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(reader.close)
+	src, dst := strangerAddr, h.secondPeer(4)
+	if err := heard(h.ns, netip.AddrPortFrom(dst, port), reader); err != nil {
+		return nil, err
+	}
+	return func(context.Context) ([]toll, error) {
+		reader.drain()
+		const count, dontFragment = 4000, 0x4000
+		var pair [][]byte
+		for _, size := range []int{100, 1400} {
+			pair = append(pair, h.framed(ipv4(src, dst, protoUDP, 0, dontFragment, udp(src, dst, 5000, port, make([]byte, size), false))))
+		}
+		if err := h.sendFrames(slices.Repeat(pair, count/2)...); err != nil {
+			return nil, err
+		}
+		return []toll{{Rule: "FD507", Sent: count, Lost: count - settled(reader), Unit: "datagrams", Exact: true}}, nil
 	}, nil
 }
 

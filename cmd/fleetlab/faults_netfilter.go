@@ -64,21 +64,27 @@ func netfilterFaults() []fault {
 		title: "a rule of nftables drops 2,000 datagrams",
 		want:  found("nft inet lab in"),
 		tools: []string{"nft"},
-		setup: func(h *host) (provoke, error) { return nftDrops(h, 4, nft+"udp dport 9000 counter drop") },
+		setup: func(h *host) (provoke, error) { return nftDrops(h, "FD401", 4, nft+"udp dport 9000 counter drop") },
 	}, {
 		name:  "nft-drop-v6",
 		title: "the same over IPv6",
 		want:  found("nft inet lab in"),
 		tools: []string{"nft"},
-		setup: func(h *host) (provoke, error) { return nftDrops(h, 6, nft+"udp dport 9000 counter drop") },
+		setup: func(h *host) (provoke, error) { return nftDrops(h, "FD401", 6, nft+"udp dport 9000 counter drop") },
 	}, {
 		name:  "nft-rate-limit",
 		title: "a rule of nftables drops what comes faster than 50 a second, of 2,000 datagrams",
 		want:  found("nft inet lab in"),
 		tools: []string{"nft"},
 		setup: func(h *host) (provoke, error) {
-			return nftDrops(h, 4, nft+"udp dport 9000 limit rate over 50/second burst 10 packets counter drop")
+			return nftDrops(h, "FD401", 4, nft+"udp dport 9000 limit rate over 50/second burst 10 packets counter drop")
 		},
+	}, {
+		name:  "nft-silent",
+		title: "a rule of nftables that counts nothing drops 2,000 datagrams",
+		want:  []expectation{dropping("FD406", drop.Medium, "")},
+		tools: []string{"nft"},
+		setup: func(h *host) (provoke, error) { return nftDrops(h, "FD406", 4, nft+"udp dport 9000 drop") },
 	}}
 }
 
@@ -87,18 +93,18 @@ func dropsAll(h *host, family, bad, good int, rule string) (provoke, error) {
 	if err := h.ns.words(rule); err != nil {
 		return nil, err
 	}
-	return firewalled(h, family, bad, good)
+	return firewalled(h, "FD401", family, bad, good)
 }
 
-func nftDrops(h *host, family int, rules string) (provoke, error) {
+func nftDrops(h *host, counts string, family int, rules string) (provoke, error) {
 	if _, err := h.ns.output(rules, "nft", "-f", "-"); err != nil {
 		return nil, err
 	}
-	return firewalled(h, family, 2000, 0)
+	return firewalled(h, counts, family, 2000, 0)
 }
 
 // firewalled sends datagrams to port 9000, and others to port 9001. Both are read.
-func firewalled(h *host, family, bad, good int) (provoke, error) {
+func firewalled(h *host, counts string, family, bad, good int) (provoke, error) {
 	var readers []*socket
 	for _, port := range []uint16{9000, 9001} {
 		s, err := udpServer(h.ns, family, port, plenty)
@@ -118,6 +124,6 @@ func firewalled(h *host, family, bad, good int) (provoke, error) {
 			}
 			sent, got = sent+n, got+settled(readers[i])
 		}
-		return []toll{{Rule: "FD401", Sent: sent, Lost: sent - got, Unit: "datagrams", Exact: true}}, nil
+		return []toll{{Rule: counts, Sent: sent, Lost: sent - got, Unit: "datagrams", Exact: true}}, nil
 	}, nil
 }

@@ -17,6 +17,7 @@ func (m mac) String() string {
 
 // The numbers of protocols, of IP and of Ethernet.
 const (
+	protoICMP     = 1
 	protoTCP      = 6
 	protoUDP      = 17
 	protoFragment = 44 // the header of IPv6
@@ -126,6 +127,14 @@ func tcp(src, dst netip.Addr, sport, dport uint16, seq, ack uint32, flags byte, 
 		sum ^= 0x5555
 	}
 	binary.BigEndian.PutUint16(b[16:], sum)
+	return b
+}
+
+// echo is an ICMP message that asks for an answer.
+func echo(sequence uint16) []byte {
+	b := []byte{8, 0, 0, 0, 0, 1, 0, 0}
+	binary.BigEndian.PutUint16(b[6:], sequence)
+	binary.BigEndian.PutUint16(b[2:], checksum(0, b))
 	return b
 }
 
