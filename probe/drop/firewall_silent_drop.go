@@ -69,6 +69,9 @@ is missing. Rules that could drop uncounted are told in a note.
 Programs of XDP and of tc see a packet before IP does, so what they drop is not even received; eBPF
 keeps no count that every login may read. That such programs are attached is a note.
 
+A new kernel counts a packet as forwarded before the firewall sees it (net/ipv4/ip_forward.c of
+6.18), so of what a rule drops on the way through a router nothing is missing there.
+
 By hand: "nft list ruleset", and the word counter before drop; "nstat -az 'Ip*In*'"; "ip link",
 prog/xdp; "tc filter show dev eth0 ingress"; "bpftool net", as root.`,
 
