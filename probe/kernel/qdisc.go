@@ -17,7 +17,7 @@ import (
 //
 // Source: tc(8); iproute2, tc/tc_qdisc.c; net/sched/sch_api.c, tc_fill_qdisc.
 var Qdiscs = &probe.Stats{
-	Read:  probe.Read{Command: "tc -s qdisc", Pair: true, Keep: `^qdisc ([^n]|n[^o])`, Blocks: true, Width: 32},
+	Read:  probe.Read{Command: "tc -s qdisc", Pair: true, Limit: unlimited, Keep: `^qdisc ([^n]|n[^o])`, Blocks: true, Width: 32},
 	Parse: parseQdiscs,
 }
 
