@@ -124,6 +124,9 @@ unless it says otherwise.
 		if c.Kernel != "" {
 			fmt.Fprintf(&b, ", with `--kernel %s`", c.Kernel)
 		}
+		if c.Expect.Key != "" {
+			fmt.Fprintf(&b, ", where the policy expects of %s %s", c.Expect.Key, c.Expect)
+		}
 		fmt.Fprintf(&b, ":\n\n```\n%s```\n\nRight:\n\n```\n%s```\n", strings.TrimPrefix(c.Bad, "\n"), strings.TrimPrefix(c.Good, "\n"))
 	}
 	return b.String()
@@ -143,7 +146,7 @@ func ruleOf(c *lint.Check) *drop.Rule {
 // to do with loss, and the table of all of the network.
 func sysctlPage() string {
 	var b, table strings.Builder
-	b.WriteString("# Sysctls\n\nMade by `make docs`. `fleetdrop explain net.core.somaxconn` says the same; where the table comes from is told in\n`probe/sysctl/keys.txt`. \"At the latest\" means that kernels in between were not looked at.\n")
+	b.WriteString("# Sysctls\n\nMade by `make docs`. `fleetdrop explain net.core.somaxconn` says the same; where the table comes from is told in\n`probe/sysctl/keys.txt`. \"At the latest\" means that kernels in between were not looked at.\n\n## Those that have to do with loss, or are said to\n")
 	table.WriteString("\n## All of the network\n\n| sysctl | what it holds | default | kernels | netns | module |\n|---|---|---|---|---|---|\n")
 	for _, k := range sysctl.Keys() {
 		facts := map[string]string{}

@@ -325,6 +325,9 @@ func explainRule(w io.Writer, r *drop.Rule) {
 // explainCheck writes what lint's check is about, and its examples.
 func explainCheck(w io.Writer, k *lint.Check) {
 	fmt.Fprintf(w, "%s  %s  (lint, at worst %s)\n%s\n\n%s\n", k.ID, k.Name, k.Severity, k.Title, indent(strings.TrimSpace(k.Doc), "  "))
+	if k.Expect.Key != "" {
+		fmt.Fprintf(w, "\nFor example, the policy expects of %s %s\n", k.Expect.Key, k.Expect)
+	}
 	for _, example := range [][2]string{{"Wrong", k.Bad}, {"Right", k.Good}} {
 		fmt.Fprintf(w, "\n%s\n%s\n", example[0], indent(strings.TrimSpace(example[1]), "  "))
 	}

@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 	"github.com/fleetdrop/fleetdrop/probe/lint"
+	"github.com/fleetdrop/fleetdrop/probe/policy"
 	"github.com/fleetdrop/fleetdrop/probe/sysctl"
 	"github.com/fleetdrop/fleetdrop/report"
 )
@@ -21,6 +23,7 @@ import (
 func newLint(c *console) *cobra.Command {
 	var (
 		root, kernel string
+		policyPath   string
 		failOn       = report.At(drop.High)
 		out          output
 	)
@@ -59,6 +62,13 @@ of a system, such as an image: /etc, /run, /usr/local/lib, /usr/lib and /lib bel
 				}
 				kernel = tree.Kernel.String()
 			}
+			if policyPath != "" {
+				p, err := policy.Load(policyPath, time.Now())
+				if err != nil {
+					return err
+				}
+				tree.Expect = p.Effective(policy.Host{}).Expect
+			}
 			settings := 0
 			for _, f := range tree.Files {
 				settings += len(f.Settings)
@@ -70,6 +80,7 @@ of a system, such as an image: /etc, /run, /usr/local/lib, /usr/lib and /lib bel
 	f := cmd.Flags()
 	f.StringVar(&root, "root", "", "judge the tree of a system below this folder")
 	f.StringVar(&kernel, "kernel", "", "the kernel that the files are for, such as 6.1; all are meant without it")
+	f.StringVarP(&policyPath, "policy", "p", "", "hold them against what this policy `file` expects of every host")
 	f.Var(&failOn, "fail-on", "exit 1 if there is a finding of this severity or above")
 	f.StringVarP(&out.format, "format", "f", "table", strings.Join(report.LintFormats(), ", "))
 	f.StringVarP(&out.path, "output", "o", "-", "print to this file")
@@ -181,7 +192,11 @@ func below(root string, found []lint.Finding) []lint.Finding {
 	if root == "" || filepath.Clean(root) == "/" {
 		return found
 	}
-	name := func(p *lint.Place) { p.File = filepath.Join(root, p.File) }
+	name := func(p *lint.Place) {
+		if p.File == sysctl.Conf || slices.Contains(sysctl.Dirs(), filepath.Dir(p.File)) {
+			p.File = filepath.Join(root, p.File) // the others are of a policy
+		}
+	}
 	for i := range found {
 		name(&found[i].Place)
 		for k := range found[i].Also {

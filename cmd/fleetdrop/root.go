@@ -113,6 +113,9 @@ func completeValues(root *cobra.Command) {
 			if f.Name == "format" && f.Usage == "table or json" {
 				list = []string{"table", "json"}
 			}
+			if f.Name == "format" && cmd.Name() == "lint" {
+				list = report.LintFormats()
+			}
 			if f.Name == "rule" || f.Name == "skip-rule" {
 				_ = cmd.RegisterFlagCompletionFunc(f.Name, completeRules)
 			} else if list != nil {

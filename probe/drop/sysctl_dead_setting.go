@@ -29,7 +29,8 @@ raise the conntrack table of a kernel that calls it net.netfilter.nf_conntrack_m
 
 A key counts as dead if the table of known keys has the kernels that lost it, and this one is newer; or
 if no kernel of the table has it, in a place whose keys are all in the table, and the kernel is no newer
-than the table. It is medium where the key has another name now, for then the value is wanted; low
+than the table. The table is of the kernels of kernel.org, so a key that only a vendor's kernel has
+looks dead: a minus before it says that it may be missing, and no more is said. It is medium where the key has another name now, for then the value is wanted; low
 otherwise. Keys of modules are never dead: they come with the module. In a container nobody applies
 the files, so nothing is judged.
 
@@ -56,7 +57,7 @@ init
 		Want: []string{
 			"low at-risk: net.ipv4.tcp_tw_recycle: /etc/sysctl.d/50-old.conf:1 sets it, and Linux has no such key since 4.12: the line is skipped",
 			"medium at-risk: net.ipv4.netfilter.ip_conntrack_max: /etc/sysctl.d/50-old.conf:2 sets it, and this kernel calls it net.netfilter.nf_conntrack_max: the line is skipped",
-			"low at-risk: net.core.rmem_maximum: /etc/sysctl.d/50-old.conf:3 sets it, and no kernel has such a key (did you mean net.core.rmem_max?): the line is skipped",
+			"low at-risk: net.core.rmem_maximum: /etc/sysctl.d/50-old.conf:3 sets it, and Linux has no such key (did you mean net.core.rmem_max?): the line is skipped",
 		},
 	}, {
 		Name: "an old kernel, which has the key",
@@ -82,6 +83,7 @@ init
 60-more:2 net.ipv4.conf.eth0/7.rp_filter = 1
 60-more:3 net.ipv4.tcp_of_the_future = 1
 60-more:4 -net.ipv4.tcp_tw_recycle
+60-more:5 -net.ipv4.tcp_of_a_vendor = 1
 -- /proc/sys/kernel/osrelease --
 7.2.0
 -- absent /etc/sysctl.conf --
@@ -134,14 +136,14 @@ func dead(s sysctl.Setting, version sysctl.Version) (Severity, string) {
 	complete, _ := sysctl.Complete(s.Path)
 	newest, _ := sysctl.ParseVersion("6.18")
 	switch {
-	case s.Exclude || s.Pattern():
+	case s.Exclude || s.Ignore || s.Pattern():
 	case k != nil && k.Until.Certain(version):
 		if now := sysctl.Renamed(k.Path); now != "" {
 			return Medium, "this kernel calls it " + sysctl.Dotted(now)
 		}
 		return Low, fmt.Sprintf("Linux has no such key since %v", k.Until.By)
 	case k == nil && complete && version.Compare(newest) <= 0:
-		why := "no kernel has such a key"
+		why := "Linux has no such key"
 		if near := sysctl.Nearest(s.Path); len(near) > 0 {
 			why += " (did you mean " + strings.Join(near, " or ") + "?)"
 		}

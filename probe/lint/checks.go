@@ -15,7 +15,7 @@ func Checks() []*Check { return slices.Clone(checks) }
 var checks = []*Check{
 	&skippedLine, &unknownKey, &interfaceDot, &inlineComment, &octalNumber, &patternExclusion,
 	&removedKey, &renamedKey, &newerKey, &readOnlyKey, &inertKey, &badValue, &outOfRange, &wrongCount, &minOverMax, &pagesNotBytes,
-	&duplicate, &shadowed, &patternLoses, &maskedFile, &unreadFile, &notSystemd, &moduleKey, &danglingLink,
+	&duplicate, &shadowed, &patternLoses, &maskedFile, &unreadFile, &notSystemd, &moduleKey, &danglingLink, &notSet, &notAsExpected,
 	&twRecycleNAT, &syncookiesOff, &rpFilterMax, &conntrackBuckets, &defaultOverMax, &lowOverHigh, &timestampsOff,
 }
 
@@ -43,7 +43,8 @@ var unknownKey = Check{
 exit code 0, so a slip of the pen is never seen. The table of known keys is complete for
 net.core, net.ipv4, net.ipv6, net.netfilter, net.bridge, net.unix and net.mptcp; elsewhere a key
 that is not in it is told only as info, or as medium where a known one is two letters away. Keys
-of modules such as sctp or ip_vs are never wrong.`,
+of modules such as sctp or ip_vs are never wrong. The kernels are those of kernel.org: write a minus
+before a key that only your vendor's kernel has, and it is low.`,
 	Bad: `
 net.core.rmem_maximum = 4194304
 net.ipv4.somaxconn = 4096

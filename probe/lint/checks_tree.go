@@ -144,6 +144,37 @@ net.core.somaxconn = 4096
 `,
 }
 
+var notSet = Check{
+	ID: "FL309", Name: "not-set", Severity: drop.Critical, Rule: "FD011",
+	Title: "The policy expects a setting that no file makes",
+	Doc: `
+Asked with --policy: what the policy expects of every host, and no file sets. It is as severe as the
+policy says; low where the default of newer kernels would do. What builtin policies expect is held
+against what files set, and not missed where they set nothing.`,
+	Expect: drop.Expectation{Key: "net.ipv4.tcp_fin_timeout", Want: []drop.Condition{{In: []string{"15"}}}, Severity: drop.Critical, Origin: "fleetdrop.policy.yaml:3"},
+	Bad: `
+net.core.rmem_max = 4194304
+`,
+	Good: `
+net.ipv4.tcp_fin_timeout = 15
+`,
+}
+
+var notAsExpected = Check{
+	ID: "FL310", Name: "not-as-expected", Severity: drop.Critical, Rule: "FD011",
+	Title: "A file sets something else than the policy expects",
+	Doc: `
+Asked with --policy. It is as severe as the policy says; low for what the policy asks only of hosts in
+several networks. What depends on a host's memory is not asked here.`,
+	Expect: drop.Expectation{Key: "net.ipv4.tcp_fin_timeout", Want: []drop.Condition{{In: []string{"15"}}}, Severity: drop.Critical, Origin: "fleetdrop.policy.yaml:3"},
+	Bad: `
+net.ipv4.tcp_fin_timeout = 60
+`,
+	Good: `
+net.ipv4.tcp_fin_timeout = 0xf
+`,
+}
+
 var twRecycleNAT = Check{
 	ID: "FL401", Name: "tw-recycle", Severity: drop.Critical, Rule: "FD606",
 	Title: "tcp_tw_recycle turns clients behind NAT away",

@@ -25,6 +25,8 @@ type Check struct {
 	Doc      string        // Markdown
 	Kernel   string        // that the examples are for; "" is any
 
+	Expect drop.Expectation // that they are held against; its Key is "" for none
+
 	// Files that it finds something in, and files that look alike and are right: one file, or
 	// txtar, with a symlink as "-- NAME -> TARGET --". Docs show them, tests run them.
 	Bad, Good string
@@ -56,11 +58,12 @@ func (p Place) String() string {
 // A Tree is what is judged: files in the order in which they are applied.
 type Tree struct {
 	Files  []sysctl.File
-	Masked map[string]string // files that are hidden, and by which
-	Other  []string          // files that are not read, for their names
-	Same   map[string]string // a file that is another one by a symlink
-	Lost   []string          // symlinks that lead nowhere
-	Kernel sysctl.Version    // the kernel that they are for; zero: any
+	Masked map[string]string  // files that are hidden, and by which
+	Other  []string           // files that are not read, for their names
+	Same   map[string]string  // a file that is another one by a symlink
+	Lost   []string           // symlinks that lead nowhere
+	Kernel sysctl.Version     // the kernel that they are for; zero: any
+	Expect []drop.Expectation // what a policy wants of every host
 }
 
 // Judge returns what is wrong with a tree, in the order of its files and lines.
@@ -79,6 +82,7 @@ func Judge(t *Tree) []Finding {
 	j.unread()
 	j.programs()
 	j.together()
+	j.expected()
 	rank := map[string]int{}
 	for i, f := range t.Files {
 		rank[f.Path] = i - len(t.Files) // files that are not read come last
@@ -97,6 +101,14 @@ type judge struct {
 
 func (j *judge) add(c *Check, severity drop.Severity, at Place, key, message string, also ...Place) {
 	j.found = append(j.found, Finding{c, min(severity, c.Severity), at, key, message, also})
+}
+
+// missing adds that the kernel has no such key. A minus before it says that it may be so.
+func (j *judge) missing(c *Check, severity drop.Severity, s sysctl.Setting, message string) {
+	if s.Ignore {
+		severity = min(severity, drop.Low)
+	}
+	j.at(c, severity, s, message)
 }
 
 // at adds what is wrong with a setting, at its key.
@@ -123,7 +135,7 @@ func (j *judge) setting(s sysctl.Setting) {
 	any := j.Kernel == sysctl.Version{}
 	switch now := sysctl.Renamed(k.Path); {
 	case now != "" && (any || k.Until.Certain(j.Kernel)):
-		j.at(&renamedKey, drop.Medium, s, fmt.Sprintf("%s is called %s since Linux %s; the old name is skipped silently", name, sysctl.Dotted(now), when(k.Until, "still has it")))
+		j.missing(&renamedKey, drop.Medium, s, fmt.Sprintf("%s is called %s since Linux %s; the old name is skipped silently", name, sysctl.Dotted(now), when(k.Until, "still has it")))
 		return
 	case k.Path == twRecycle && s.Value != "0" && !k.Until.Certain(j.Kernel):
 		// What it does where it is still there is told by together.
@@ -131,7 +143,7 @@ func (j *judge) setting(s sysctl.Setting) {
 		j.removed(s, k)
 		return
 	case !any && k.Since.Ahead(j.Kernel):
-		j.at(&newerKey, drop.Medium, s, fmt.Sprintf("%s came with Linux %s; Linux %v has no such key and skips it silently", name, when(k.Since, "does not have it"), j.Kernel))
+		j.missing(&newerKey, drop.Medium, s, fmt.Sprintf("%s came with Linux %s; Linux %v has no such key and skips it silently", name, when(k.Since, "does not have it"), j.Kernel))
 		return
 	}
 	if k.ReadOnly {
@@ -154,7 +166,7 @@ func (j *judge) removed(s sysctl.Setting, k *sysctl.Key) {
 			severity, why = drop.Low, ": the line can go once no older kernel reads it"
 		}
 	}
-	j.at(&removedKey, severity, s, fmt.Sprintf("%s is gone since Linux %s; \"sysctl --system\" skips it silently%s", name, when(k.Until, "still has it"), why))
+	j.missing(&removedKey, severity, s, fmt.Sprintf("%s is gone since Linux %s; \"sysctl --system\" skips it silently%s", name, when(k.Until, "still has it"), why))
 }
 
 // when is a change as a sentence names it, with the last version that was seen before it.
@@ -180,13 +192,13 @@ func (j *judge) unknown(s sysctl.Setting) {
 	}
 	switch {
 	case complete || !strings.Contains(s.Path, "/"):
-		j.at(&unknownKey, drop.High, s, fmt.Sprintf("there is no key %s%s; \"sysctl --system\" skips it silently", name, meant))
+		j.missing(&unknownKey, drop.High, s, fmt.Sprintf("Linux has no key %s%s; \"sysctl --system\" skips it silently", name, meant))
 	case len(near) > 0 && sysctl.Distance(sysctl.PathOf(near[0]), s.Path) <= 2:
-		j.at(&unknownKey, drop.Medium, s, fmt.Sprintf("%s is not known%s", name, meant))
+		j.missing(&unknownKey, drop.Medium, s, fmt.Sprintf("%s is not known%s", name, meant))
 	case module != "":
 		// A module's keys are its own.
 	default:
-		j.at(&unknownKey, drop.Info, s, fmt.Sprintf("%s is not in the table of known keys; it may be of a module, a driver or an architecture", name))
+		j.missing(&unknownKey, drop.Info, s, fmt.Sprintf("%s is not in the table of known keys; it may be of a module, a driver or an architecture", name))
 	}
 }
 

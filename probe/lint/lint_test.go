@@ -20,12 +20,15 @@ var update = flag.Bool("update", false, "write testdata/findings.txt again")
 
 // treeOf makes a tree of an example. One with absolute names is written to a folder and
 // read from there, as the tree of a system.
-func treeOf(t testing.TB, example, kernel string) *Tree {
+func treeOf(t testing.TB, c *Check, example string) *Tree {
 	t.Helper()
 	tree := &Tree{}
-	if kernel != "" {
+	if c.Expect.Key != "" {
+		tree.Expect = []drop.Expectation{c.Expect}
+	}
+	if c.Kernel != "" {
 		var err error
-		if tree.Kernel, err = sysctl.ParseVersion(kernel); err != nil {
+		if tree.Kernel, err = sysctl.ParseVersion(c.Kernel); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -79,7 +82,7 @@ func TestChecks(t *testing.T) {
 		ids[c.ID], ids[c.Name] = true, true
 		fmt.Fprintf(&b, "%s %s\n", c.ID, c.Name)
 		worst, found := drop.Info, false
-		for _, f := range Judge(treeOf(t, c.Bad, c.Kernel)) {
+		for _, f := range Judge(treeOf(t, c, c.Bad)) {
 			if f.Check == c {
 				found, worst = true, max(worst, f.Severity)
 			}
@@ -88,7 +91,7 @@ func TestChecks(t *testing.T) {
 		if !found || worst != c.Severity {
 			t.Errorf("%s: the worst in its bad example is %v, it is %v at most", c.ID, worst, c.Severity)
 		}
-		for _, f := range Judge(treeOf(t, c.Good, c.Kernel)) {
+		for _, f := range Judge(treeOf(t, c, c.Good)) {
 			if f.Check == c {
 				t.Errorf("%s: in its good example: %v %s", c.ID, f.Place, f.Message)
 			}
