@@ -28,7 +28,7 @@ func pressure(file string) *probe.Stats {
 // parsePressure parses lines "some avg10=40.62 avg60=17.80 avg300=14.75 total=125322417".
 func parsePressure(text string) (probe.Table, error) {
 	t := make(probe.Table, 0, 2)
-	for line := range strings.Lines(text) {
+	for number, line := range lines(text) {
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		row := probe.Row{Name: name, Fields: make([]string, 0, 4), Cells: make([]uint64, 0, 4)}
 		for word := range strings.FieldsSeq(rest) {
@@ -36,12 +36,12 @@ func parsePressure(text string) (probe.Table, error) {
 			whole, _, _ := strings.Cut(value, ".")
 			n, err := strconv.ParseUint(whole, 10, 64)
 			if err != nil || n > math.MaxInt64 {
-				return nil, fmt.Errorf("%s %s is no number: %.80q", name, field, value)
+				return nil, fmt.Errorf("line %d: %s %s is no number: %.80q", number, name, field, value)
 			}
 			row.Fields, row.Cells = append(row.Fields, field), append(row.Cells, n)
 		}
 		if len(row.Fields) == 0 || name != "some" && name != "full" {
-			return nil, fmt.Errorf("no pressure: %.80q", line)
+			return nil, fmt.Errorf("line %d: no pressure: %.80q", number, line)
 		}
 		t = append(t, row)
 	}

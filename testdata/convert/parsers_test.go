@@ -38,6 +38,7 @@ var kinds = []struct {
 	{"proc-net-udp", "/proc/net/udp", nil},
 	{"proc-net-udp6", "/proc/net/udp6", nil},
 	{"proc-softirqs", "/proc/softirqs", nil},
+	{"proc-pressure", "/proc/pressure/cpu", nil},
 	{"proc-stat", "/proc/stat", nil},
 	{"proc-uptime", "/proc/uptime", nil},
 	{"softnet_stat", "/proc/net/softnet_stat", nil},
