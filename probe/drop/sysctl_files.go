@@ -1,6 +1,7 @@
 package drop
 
 import (
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -48,8 +49,9 @@ func parseSettings(file, text string) (files []sysctl.File, _ error) {
 	if !folder {
 		files = []sysctl.File{{Path: file}}
 	}
-	at := map[string]int{}
+	at, read := map[string]int{}, 0
 	for line := range strings.Lines(text) {
+		read++
 		line = strings.TrimSuffix(line, "\n")
 		place, setting, assigned := strings.Cut(line, " ")
 		i := 0
@@ -57,7 +59,7 @@ func parseSettings(file, text string) (files []sysctl.File, _ error) {
 			name, number, numbered := cutLast(place)
 			switch {
 			case assigned && !numbered && setting == "denied":
-				return nil, errDenied(before + name + after)
+				return nil, fmt.Errorf("line %d: %w", read, errDenied(before+name+after))
 			case !assigned || !numbered:
 				name = line // names may hold blanks and colons
 			}
@@ -75,7 +77,7 @@ func parseSettings(file, text string) (files []sysctl.File, _ error) {
 		}
 		n, err := strconv.Atoi(place)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("line %d: not the number of a line: %q", read, place)
 		}
 		one := sysctl.Parse(files[i].Path, []byte(setting))
 		for _, s := range one.Settings {
