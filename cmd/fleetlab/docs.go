@@ -51,9 +51,10 @@ const docsLimits = `.
 ## What it cannot show
 
 A veth has no ring buffer, no wire and no driver: what those lose is known from recordings of virtual machines
-(testdata/README.md) and from outputs of real adapters. So are bonds and VLANs, whose counters repeat those of the
-interfaces below, where the kernel of the lab has neither; a bridge it has. tcp_mem is left alone, for the whole machine would feel
-it, and so is what needs minutes. Under load a window can close before a fault is done: then a longer one is tried.
+(testdata/README.md) and from outputs of real adapters. Bonds and VLANs, whose counters repeat those of the
+interfaces below, are known from examples written by hand only, where the kernel of the lab has neither; a bridge it has.
+tcp_mem is left alone, for the whole machine would feel it, and so is what needs minutes. Modules that ip and iptables load,
+on a kernel that has modules, stay loaded. Under load a window can close before a fault is done: then a longer one is tried.
 `
 
 // writeDocs writes the page that keeps the measure.
