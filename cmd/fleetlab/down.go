@@ -17,7 +17,8 @@ func newDown(c *console) *cobra.Command {
 		Short: "Take back what a killed lab left",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if err := checkNeeds(nil); err != nil {
+			_, err := labDir(name)
+			if err := errors.Join(err, checkNeeds(nil)); err != nil {
 				return err
 			}
 			return down(c, name)

@@ -94,6 +94,9 @@ func TestRanges(t *testing.T) {
 	if newest, _ := ParseVersion("6.18"); version.Compare(newest) < 0 {
 		t.Skipf("the ranges of the table are those of newer kernels than %v", version)
 	}
+	if _, err := exec.LookPath("unshare"); err != nil {
+		t.Skip(err)
+	}
 	cmd := exec.Command("unshare", "-n", os.Args[0], "-test.run", "^TestRanges$")
 	cmd.Env = append(os.Environ(), "FLEETDROP_RANGES=1")
 	out, err := cmd.CombinedOutput()
