@@ -13,7 +13,7 @@ var Release = &Section[string]{
 	Parse: func(text string) (string, error) {
 		release := strings.TrimSpace(text)
 		if release == "" {
-			return "", errors.New("no release")
+			return "", errors.New("line 1: no release")
 		}
 		return release, nil
 	},
@@ -45,7 +45,7 @@ func parseOSRelease(text string) (string, error) {
 		pretty = strings.TrimSpace(name + " " + version)
 	}
 	if pretty == "" {
-		return "", errors.New("no PRETTY_NAME and no NAME")
+		return "", errors.New("line 1: no PRETTY_NAME and no NAME")
 	}
 	return pretty, nil
 }
