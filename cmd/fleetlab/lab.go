@@ -88,6 +88,9 @@ func (l *lab) up(ctx context.Context, faults []fault) error {
 	if err := l.keygen("id"); err != nil {
 		return err
 	}
+	if err := l.keepMachineSysctl("net.core.netdev_max_backlog", plentyOfBacklog); err != nil {
+		return err
+	}
 	if _, err := os.Stat(netnsDir); errors.Is(err, fs.ErrNotExist) {
 		if err := l.ledger.add(change{Folder: netnsDir}); err != nil { // ip will make it
 			return err

@@ -3,9 +3,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -51,4 +54,28 @@ func (l *lab) machineSysctl(key, value string, during func() error) (err error) 
 		return err
 	}
 	return during()
+}
+
+// plentyOfBacklog is the netdev_max_backlog of the machine while a lab stands. All links of a
+// lab share one backlog per CPU: with the kernel's 1,000, the burst of one host can overflow
+// it on a busy machine, and every host loses packets that its own fault did not cost.
+const plentyOfBacklog = 20000
+
+// keepMachineSysctl raises a sysctl of the whole machine until the lab is taken down. Outside
+// the machine's first network namespace it is not there, and is left.
+func (l *lab) keepMachineSysctl(key string, least int) error {
+	old, err := readSysctl(key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if now, err := strconv.Atoi(old); err == nil && now >= least {
+		return nil
+	}
+	c := change{Sysctl: key, Old: old, New: strconv.Itoa(least)}
+	if err := l.ledger.add(c); err != nil {
+		return err
+	}
+	return writeSysctl(key, c.New)
 }
