@@ -35,8 +35,8 @@ func (s *Snapshot) Remember() {
 // Sample returns what the counters stood at that were asked for since Remember. It is nil
 // where the host did not say which boot that was.
 func (s *Snapshot) Sample() *Sample {
-	boot, known := parse(BootID, s, false).Get()
-	if s.counted == nil || !known || boot == "" || s.Up() == 0 {
+	boot, state := parse(BootID, s, false)
+	if s.counted == nil || state != Known || boot == "" || s.Up() == 0 {
 		return nil
 	}
 	kept := &Sample{BootID: boot, Uptime: s.Up()}
@@ -53,8 +53,8 @@ func (s *Snapshot) Sample() *Sample {
 // Since gives the snapshot a sample of an earlier scan: its counters then say what came since.
 // One of another boot is not used, nor one that is not earlier.
 func (s *Snapshot) Since(earlier *Sample) {
-	boot, known := parse(BootID, s, false).Get()
-	if earlier == nil || !known || boot == "" || boot != earlier.BootID || s.Up()-s.Over() < earlier.Uptime {
+	boot, state := parse(BootID, s, false)
+	if earlier == nil || state != Known || boot == "" || boot != earlier.BootID || s.Up()-s.Over() < earlier.Uptime {
 		return
 	}
 	s.ago = s.Up() - earlier.Uptime

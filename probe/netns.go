@@ -39,7 +39,7 @@ type Namespace struct {
 	State     State  // Known; Unread, if there were too many; Absent, if it ended in the window
 
 	inode    string
-	sections map[sample]*reading // by the names that they have in their own namespace
+	sections map[string]*readings // by the names that they have in their own namespace
 }
 
 // String names the namespace by its process: "netns of nginx[1234]".
@@ -107,9 +107,10 @@ func (s *Snapshot) look() (all []*Namespace) {
 		all = append(all, n)
 	}
 	names := map[string]string{} // the same few for all
-	for _, o := range s.Capture.Outputs {
+	for i := range s.Capture.Outputs {
+		o := &s.Capture.Outputs[i]
 		pid, file := processOf(o.Section)
-		n, r := byPID[0][pid], s.sections[sample{o.Section, o.First}]
+		n, r := byPID[0][pid], s.sections[o.Section].of(o.First)
 		if o.First {
 			n = byPID[1][pid]
 		}
@@ -124,9 +125,12 @@ func (s *Snapshot) look() (all []*Namespace) {
 				names[file] = "/proc/" + file
 			}
 			if n.sections == nil {
-				n.sections = make(map[sample]*reading, 24)
+				n.sections = make(map[string]*readings, 16)
 			}
-			n.sections[sample{names[file], o.First}] = r
+			if n.sections[names[file]] == nil {
+				n.sections[names[file]] = &readings{}
+			}
+			n.sections[names[file]].set(o)
 			if !o.First {
 				n.State = Known
 			}
@@ -148,7 +152,7 @@ func (s *Snapshot) look() (all []*Namespace) {
 
 // list returns one of the lists, of which the end may have been cut off.
 func (s *Snapshot) list(first bool) []Namespace {
-	r := s.sections[sample{Netns.ID(), first}]
+	r := s.sections[Netns.ID()].of(first)
 	if r == nil || r.State != Known && r.State != Cut {
 		return nil
 	}

@@ -26,13 +26,13 @@ var adapterFacts = []probe.Handle{linkPackets, devPackets, deviceEvent, bondMemb
 func adapters(c *Case) (all []adapter) {
 	events, _ := deviceEvent.In(c).Get()
 	bonds, _ := bondMembers.In(c).Get()
-	rows := linkPackets.In(c)
-	sysfs := len(rows) > 0
+	names := linkPackets.Rows(c)
+	sysfs := len(names) > 0
 	if !sysfs {
-		rows = devPackets.In(c)
+		names = devPackets.Rows(c)
 	}
-	for _, r := range rows {
-		a := adapter{r.Source.Row, kernel.Driver(events, r.Source.Row), sysfs}
+	for _, name := range names {
+		a := adapter{name, kernel.Driver(events, name), sysfs}
 		_, bond := bonds.Get(a.name)
 		if bond || a.driver == "" && madeOfSoftware(a.name) {
 			continue

@@ -143,10 +143,10 @@ func checkCPUPressure(c *Case) (found []Finding) {
 		})
 	}
 	if !told && most >= c.Limit(cpuBusy) {
-		softirqs, steals := softirqTime.Row(worst.Row).In(c), stealTime.Row(worst.Row).In(c)
+		softirqs, steals := softirqTime.Row(worst).In(c), stealTime.Row(worst).In(c)
 		found = append(found, Finding{
 			Kind:     AtRisk,
-			Subject:  worst.Row,
+			Subject:  worst,
 			Message:  fmt.Sprintf("%s of its time went to softirqs and to other virtual machines", percent(most)),
 			Evidence: probe.Because(softirqs, steals),
 			Steps:    []Step{look},

@@ -41,33 +41,43 @@ func (c *Case) lasting(now, minute float64, limit Limit) bool {
 }
 
 // timeShares returns what share of each CPU's time in the window went to some of its uses, and what share
-// of all CPUs together; nothing where there is one sample.
-func timeShares(c *Case, uses ...probe.Column) (worst probe.Source, most, all float64) {
-	spent, total := map[string]uint64{}, map[string]uint64{}
-	for _, column := range append(otherTimes[:len(otherTimes):len(otherTimes)], softirqTime) {
-		for _, f := range column.In(c) {
-			n, _ := f.Get()
-			total[f.Source.Row] += n.Delta
-		}
-	}
+// of all CPUs together; nothing where there is one sample. All columns have the same CPUs in the same order.
+func timeShares(c *Case, uses ...probe.Column) (worst string, most, all float64) {
+	total := timeOfEach(c, cpuTimes)
+	spent := timeOfEach(c, uses)
 	var sum, of uint64
-	for _, column := range uses {
-		for _, f := range column.In(c) {
-			n, _ := f.Get()
-			spent[f.Source.Row] += n.Delta
-			sum += n.Delta
-			if cpu := f.Source.Row; total[cpu] > 0 && float64(spent[cpu])/float64(total[cpu]) > most {
-				worst, most = f.Source, float64(spent[cpu])/float64(total[cpu])
+	busiest := -1
+	for i, n := range total {
+		of += n
+		if i < len(spent) {
+			sum += spent[i]
+			if n > 0 && float64(spent[i])/float64(n) > most {
+				busiest, most = i, float64(spent[i])/float64(n)
 			}
 		}
 	}
-	for _, n := range total {
-		of += n
+	if busiest >= 0 {
+		worst = cpuTimes[0].Rows(c)[busiest]
 	}
 	if of > 0 {
 		all = float64(sum) / float64(of)
 	}
 	return worst, most, all
+}
+
+// timeOfEach adds up what each CPU spent on some uses in the window, in ticks.
+func timeOfEach(c *Case, uses []probe.Column) (spent []uint64) {
+	for _, use := range uses {
+		i := 0
+		for _, n := range use.All(c) {
+			if i == len(spent) {
+				spent = append(spent, 0)
+			}
+			spent[i] += n.Delta
+			i++
+		}
+	}
+	return spent
 }
 
 // firstNamespace is what a rule of the machine's pressure needs besides: the machine is judged where it is

@@ -16,6 +16,8 @@ var (
 		kernel.CPUTime.Column("iowait"), kernel.CPUTime.Column("irq"), kernel.CPUTime.Column("steal"),
 	}
 
+	cpuTimes = append([]probe.Column{softirqTime}, otherTimes...)
+
 	softirqShare = Limit{
 		Name: "share", Default: 0.8, Unit: "of a CPU's time",
 		Source: "judgement: of five parts of its time one is left, so a burst of a quarter more packets is too much; " +
@@ -144,18 +146,7 @@ cpu0 1010 0 1010 1900 0 0 99080 0 0 0
 
 func checkSoftirqTime(c *Case) []Finding {
 	column := softirqTime.In(c)
-	spent := make([]uint64, len(column)) // by each CPU, in the window
-	for i, f := range column {
-		n, _ := f.Get()
-		spent[i] = n.Delta
-	}
-	for _, other := range otherTimes {
-		for i, f := range other.In(c) {
-			if n, _ := f.Get(); i < len(spent) {
-				spent[i] += n.Delta
-			}
-		}
-	}
+	spent := timeOfEach(c, cpuTimes)
 	receiver := busiestAdapter(c)
 	var names []string
 	var evidence []probe.Evidence

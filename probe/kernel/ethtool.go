@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -42,7 +41,7 @@ func parseEthtoolStats(text string) (probe.Table, error) {
 			}
 			return nil, fmt.Errorf("line %d: not a counter: %.80q", number, line)
 		}
-		n, err := strconv.ParseUint(value, 10, 64)
+		n, err := parseUint(value)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
@@ -159,7 +158,7 @@ func parseSetup(text string) (Setup, error) {
 			if f.title != title || value == "n/a" {
 				continue
 			}
-			n, err := strconv.ParseUint(value, 10, 64)
+			n, err := parseUint(value)
 			if err != nil {
 				return Setup{}, fmt.Errorf("line %d: %s: %w", number, title, err)
 			}

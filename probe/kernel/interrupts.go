@@ -152,18 +152,18 @@ func cpuCell(word string, columns []int, column int) (CPUCount, bool) {
 		if column >= len(columns) {
 			return CPUCount{}, false // the description begins
 		}
-		n, err := strconv.ParseUint(word, 10, 64)
+		n, err := parseUint(word)
 		return CPUCount{columns[column], n}, err == nil
 	}
 	i, err := strconv.ParseUint(strings.TrimPrefix(cpu, "CPU"), 10, 16)
-	n, err2 := strconv.ParseUint(count, 10, 64)
+	n, err2 := parseUint(count)
 	return CPUCount{int(i), n}, err == nil && err2 == nil && i < maxCPUs
 }
 
 // cpuTitles reads "CPU0 CPU1 CPU5".
 func cpuTitles(line string) ([]int, error) {
 	columns := make([]int, 0, strings.Count(line, "CPU"))
-	for word := range strings.FieldsSeq(line) {
+	for word := range words(line) {
 		digits, ok := strings.CutPrefix(word, "CPU")
 		cpu, err := strconv.ParseUint(digits, 10, 16)
 		if !ok || err != nil || cpu >= maxCPUs {

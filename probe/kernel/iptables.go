@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -107,8 +106,8 @@ func hitCount(text string) (packets, bytes uint64, err error) {
 	if !ok {
 		return 0, 0, fmt.Errorf("not a count of packets and bytes: %q", text)
 	}
-	if packets, err = strconv.ParseUint(p, 10, 64); err == nil {
-		bytes, err = strconv.ParseUint(b, 10, 64)
+	if packets, err = parseUint(p); err == nil {
+		bytes, err = parseUint(b)
 	}
 	return packets, bytes, err
 }

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -27,7 +26,7 @@ func parseMeminfo(text string) (probe.Table, error) {
 			return nil, fmt.Errorf("line %d: not a line of memory: %q", number, line)
 		}
 		value, _, _ = strings.Cut(strings.TrimSpace(value), " ")
-		n, err := strconv.ParseUint(value, 10, 64)
+		n, err := parseUint(value)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %s: %w", number, name, err)
 		}

@@ -86,7 +86,7 @@ func (h *hits) uncounted(rule string) {
 // dropsUncounted says that a rule, or the line of a chain with its hook and policy, drops some packets and counts none.
 func dropsUncounted(rule string) bool {
 	quoted, drops := false, false
-	for word := range strings.FieldsSeq(rule) {
+	for word := range words(rule) {
 		inside := quoted
 		if strings.Count(word, `"`)%2 == 1 {
 			quoted = !quoted
@@ -113,11 +113,11 @@ func (h *hits) nft(chain, rule string) error {
 	}
 	count, rest, _ := strings.Cut(rule[i+len(counter):], " bytes ")
 	octets, verdict, _ := strings.Cut(rest, " ")
-	packets, err := strconv.ParseUint(count, 10, 64)
+	packets, err := parseUint(count)
 	if err != nil {
 		return fmt.Errorf("%s: %w", chain, err)
 	}
-	bytes, err := strconv.ParseUint(octets, 10, 64)
+	bytes, err := parseUint(octets)
 	if err != nil {
 		return fmt.Errorf("%s: %w", chain, err)
 	}

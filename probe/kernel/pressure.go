@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -31,10 +30,10 @@ func parsePressure(text string) (probe.Table, error) {
 	for number, line := range lines(text) {
 		name, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		row := probe.Row{Name: name, Fields: make([]string, 0, 4), Cells: make([]uint64, 0, 4)}
-		for word := range strings.FieldsSeq(rest) {
+		for word := range words(rest) {
 			field, value, _ := strings.Cut(word, "=")
 			whole, _, _ := strings.Cut(value, ".")
-			n, err := strconv.ParseUint(whole, 10, 64)
+			n, err := parseUint(whole)
 			if err != nil || n > math.MaxInt64 {
 				return nil, fmt.Errorf("line %d: %s %s is no number: %.80q", number, name, field, value)
 			}

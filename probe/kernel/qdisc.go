@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -34,7 +33,7 @@ func parseQdiscs(text string) (probe.Table, error) {
 	cells := make([]uint64, n*len(qdiscFields))
 	var row *probe.Row // the qdisc that the indented lines are about
 	add := func(title, value string) error {
-		n, err := strconv.ParseUint(strings.Trim(value, "(),"), 10, 64)
+		n, err := parseUint(strings.Trim(value, "(),"))
 		if err != nil {
 			return fmt.Errorf("%s: %s: %w", row.Name, title, err)
 		}
@@ -56,7 +55,7 @@ func parseQdiscs(text string) (probe.Table, error) {
 		}
 		var err error
 		before := ""
-		for word := range strings.FieldsSeq(line) {
+		for word := range words(line) {
 			switch at := len(row.Cells); {
 			case at < qdiscBacklog:
 				// Sent 125554 bytes 178 pkt (dropped 704, overlimits 510 requeues 0)
@@ -89,7 +88,7 @@ func parseQdiscs(text string) (probe.Table, error) {
 // qdiscName returns "tbf 8001: dev eth0 root" of "tbf 8001: dev eth0 root refcnt 3 rate 1Mbit".
 func qdiscName(line string) string {
 	end, parent := 0, false
-	for word := range strings.FieldsSeq(line) {
+	for word := range words(line) {
 		end += strings.Index(line[end:], word) + len(word)
 		if word == "root" || parent {
 			return line[:end]

@@ -69,10 +69,10 @@ func parseRoutes(text string) ([]Route, error) {
 		}
 		r.Prefix, r.Gateway = netip.PrefixFrom(ipv4(numbers[0]), bits), ipv4(numbers[1])
 		var err error
-		if r.Flags, err = strconv.ParseUint(f[columns[3]], 16, 64); err != nil {
+		if r.Flags, err = parseHex(f[columns[3]]); err != nil {
 			return nil, atLine(number+1, err)
 		}
-		if r.Metric, err = strconv.ParseUint(f[columns[4]], 10, 64); err != nil {
+		if r.Metric, err = parseUint(f[columns[4]]); err != nil {
 			return nil, atLine(number+1, err)
 		}
 		routes = append(routes, r)
@@ -165,7 +165,7 @@ func parseDefaultRoutes6(text string) ([]string, error) {
 		if len(f) != 10 || len(f[0]) != 32 {
 			return nil, fmt.Errorf("line %d: not a route of IPv6: %q", number, line)
 		}
-		flags, err := strconv.ParseUint(f[8], 16, 64)
+		flags, err := parseHex(f[8])
 		if err != nil {
 			return nil, atLine(number, err)
 		}

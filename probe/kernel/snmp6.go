@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -24,13 +23,19 @@ func parseSNMP6(text string) (probe.Table, error) {
 	t := make(probe.Table, 0, 4)
 	fields, cells := make([]string, 0, most), make([]uint64, 0, most)
 	for number, line := range lines(text) {
-		title, value, _ := strings.Cut(strings.TrimSpace(line), "\t")
-		title = strings.TrimRight(title, " ")
+		title, value := "", ""
+		for word := range words(line) {
+			if title == "" {
+				title = word
+			} else {
+				value = word
+			}
+		}
 		at := strings.IndexByte(title, '6') + 1
 		if at == 0 || at == len(title) {
 			return nil, fmt.Errorf("line %d: not a counter of IPv6: %q", number, line)
 		}
-		n, err := strconv.ParseUint(value, 10, 64)
+		n, err := parseUint(value)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %s: %w", number, title, err)
 		}

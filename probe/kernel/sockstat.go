@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -30,20 +29,20 @@ var Sockstat6 = &probe.Stats{
 // parseSockstat parses lines "TCP: inuse 7 orphan 0".
 func parseSockstat(text string) (probe.Table, error) {
 	t := make(probe.Table, 0, 6)
-	words := strings.Count(text, " ")/2 + 1
-	fields, cells := make([]string, 0, words), make([]uint64, 0, words)
+	most := strings.Count(text, " ")/2 + 1
+	fields, cells := make([]string, 0, most), make([]uint64, 0, most)
 	for number, line := range lines(text) {
 		name, rest, ok := strings.Cut(line, ":")
 		if !ok {
 			return nil, fmt.Errorf("line %d: no name in %q", number, line)
 		}
 		from, title := len(fields), ""
-		for word := range strings.FieldsSeq(rest) {
+		for word := range words(rest) {
 			if title == "" {
 				title = word
 				continue
 			}
-			n, err := strconv.ParseUint(word, 10, 64)
+			n, err := parseUint(word)
 			if strings.HasPrefix(word, "-") {
 				n, err = 0, nil // a sum over the CPUs that was taken while they counted
 			}

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -36,8 +35,8 @@ func parseCPUTime(text string) (probe.Table, error) {
 			continue
 		}
 		from := len(cells)
-		for v := range strings.FieldsSeq(rest) {
-			n, err := strconv.ParseUint(v, 10, 64)
+		for v := range words(rest) {
+			n, err := parseUint(v)
 			if err != nil {
 				return nil, fmt.Errorf("line %d: %s: %w", number, name, err)
 			}

@@ -45,7 +45,7 @@ func (l TCPListener) Address(arch string) string { return localAddress(l.Local, 
 func parseTCP(text string) ([]TCPListener, error) {
 	titles, text, _ := strings.Cut(text, "\n")
 	local, state, queue, columns := -1, -1, -1, 0
-	for title := range strings.FieldsSeq(titles) {
+	for title := range words(titles) {
 		switch title {
 		case "rx_queue", "tm->when":
 			columns-- // it stands in the cell of the title before
@@ -67,7 +67,7 @@ func parseTCP(text string) ([]TCPListener, error) {
 		var st string
 		var err error
 		i := 0
-		for cell := range strings.FieldsSeq(line) {
+		for cell := range words(line) {
 			switch i {
 			case local:
 				l.Local = cell

@@ -65,7 +65,7 @@ func localAddress(local, arch string) string {
 func parseUDP(text string) ([]UDPSocket, error) {
 	titles, text, _ := strings.Cut(text, "\n")
 	local, queue, inode, drops, columns := -1, -1, -1, -1, 0
-	for title := range strings.FieldsSeq(titles) {
+	for title := range words(titles) {
 		switch title {
 		case "rx_queue", "tm->when":
 			columns-- // it stands in the cell of the title before
@@ -88,7 +88,7 @@ func parseUDP(text string) ([]UDPSocket, error) {
 		var u UDPSocket
 		var err error
 		i := 0
-		for cell := range strings.FieldsSeq(line) {
+		for cell := range words(line) {
 			switch i {
 			case local:
 				u.Local = cell
@@ -98,7 +98,7 @@ func parseUDP(text string) ([]UDPSocket, error) {
 			case inode:
 				u.Inode = cell
 			case drops:
-				u.Drops, err = strconv.ParseUint(cell, 10, 64)
+				u.Drops, err = parseUint(cell)
 			}
 			if err != nil {
 				return nil, fmt.Errorf("line %d: not a UDP socket: %w", number+1, err)
