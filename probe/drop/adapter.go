@@ -31,6 +31,7 @@ func adapters(c *Case) (all []adapter) {
 	if !sysfs {
 		names = devPackets.Rows(c)
 	}
+	all = make([]adapter, 0, len(names))
 	for _, name := range names {
 		a := adapter{name, kernel.Driver(events, name), sysfs}
 		_, bond := bonds.Get(a.name)
@@ -66,13 +67,14 @@ func (a adapter) of(c *Case, sysfs, procfs probe.Column) probe.Fact[probe.Counte
 type counted struct {
 	name    string // "rx_missed_errors", "rx_queue_*_drops"
 	n       probe.Counter
-	facts   []probe.Fact[probe.Counter]
-	meaning kernel.Meaning // of a driver's counter
+	fact    probe.Fact[probe.Counter]   // of the counter, or of the first queue's
+	others  []probe.Fact[probe.Counter] // of the other queues'
+	meaning kernel.Meaning              // of a driver's counter
 }
 
 func one(f probe.Fact[probe.Counter]) counted {
 	n, _ := f.Get()
-	return counted{name: f.Source.Field, n: n, facts: []probe.Fact[probe.Counter]{f}}
+	return counted{name: f.Source.Field, n: n, fact: f}
 }
 
 // title is the name as a message has it.
@@ -85,11 +87,12 @@ func (n counted) title() string {
 
 // quote returns at most ten of the facts as evidence: an adapter may have 128 queues.
 func (n counted) quote() []probe.Evidence {
-	quoted := make([]probe.Evidence, 0, min(len(n.facts), 10))
-	for _, f := range n.facts[:cap(quoted)] {
-		e := f.Evidence()
-		e.Unverified = n.meaning.Unverified
-		quoted = append(quoted, e)
+	quoted := []probe.Evidence{n.fact.Evidence()}
+	for _, f := range n.others[:min(len(n.others), 9)] {
+		quoted = append(quoted, f.Evidence())
+	}
+	for i := range quoted {
+		quoted[i].Unverified = n.meaning.Unverified
 	}
 	return quoted
 }
@@ -119,7 +122,7 @@ func (a adapter) driverCounts(c *Case, wanted func(kernel.Meaning) bool) ([]coun
 			continue
 		}
 		all[i].n = all[i].n.Plus(this.n)
-		all[i].facts = append(all[i].facts, f)
+		all[i].others = append(all[i].others, f)
 	}
 	return all, known
 }

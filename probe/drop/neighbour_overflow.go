@@ -225,12 +225,11 @@ func checkNeighbours(c *Case) (found []Finding) {
 func lastOverflow(log probe.Fact[[]kernel.Message], table string) (last kernel.Message, ok bool) {
 	messages, _ := log.Get()
 	for _, m := range messages {
-		text := strings.ToLower(m.Text)
-		if !m.Timed || !strings.Contains(text, "table overflow") || !strings.Contains(text, "neighbo") {
+		if !m.Timed || !strings.Contains(m.Text, "table overflow") || !strings.Contains(m.Text, "eighbo") {
 			continue
 		}
 		of := "arp_cache"
-		if strings.Contains(text, "ndisc_cache") || strings.Contains(text, "ipv6") {
+		if strings.Contains(m.Text, "ndisc_cache") || strings.Contains(m.Text, "ipv6") {
 			of = "ndisc_cache"
 		}
 		if of == table {

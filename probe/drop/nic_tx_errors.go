@@ -240,6 +240,16 @@ func sendFault(name string) (what string, step Step) {
 
 // sendHang tells of a transmit queue of one adapter that stood still.
 func sendHang(c *Case, a adapter, log probe.Fact[[]kernel.Message], messages []kernel.Message) (Finding, bool) {
+	hangs, _ := a.driverCounts(c, ofClass(kernel.SendHang))
+	var last kernel.Message
+	for _, m := range messages {
+		if name, ok := m.Watchdog(); ok && name == a.name && m.Timed && m.At >= last.At {
+			last = m
+		}
+	}
+	if len(hangs) == 0 && !last.Timed {
+		return Finding{}, false
+	}
 	f := Finding{
 		Subject: a.name + " transmit queue",
 		Message: "it stood still and was begun anew",
@@ -249,7 +259,7 @@ func sendHang(c *Case, a adapter, log probe.Fact[[]kernel.Message], messages []k
 			Text: "look in the kernel's messages for what the driver says next to it, such as a fault of PCIe",
 		}},
 	}
-	if hangs, _ := a.driverCounts(c, ofClass(kernel.SendHang)); len(hangs) > 0 {
+	if len(hangs) > 0 {
 		most := most(hangs)
 		switch perDay := float64(most.n.Total) / max(c.Up().Hours()/24, 1e-9); {
 		case most.n.Delta > 0:
@@ -260,12 +270,6 @@ func sendHang(c *Case, a adapter, log probe.Fact[[]kernel.Message], messages []k
 		f.Message += fmt.Sprintf(": %s is %v", most.title(), most.n)
 		f.Evidence = most.quote()
 		f.Severity = Medium
-	}
-	var last kernel.Message
-	for _, m := range messages {
-		if name, ok := m.Watchdog(); ok && name == a.name && m.Timed && m.At >= last.At {
-			last = m
-		}
 	}
 	if last.Timed {
 		if kind := c.Logged(last.At); kind != Note && (f.Kind == "" || kind == Dropping) {
