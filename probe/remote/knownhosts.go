@@ -260,8 +260,9 @@ func plain(key ssh.PublicKey) ssh.PublicKey {
 
 // keyName is the type of a key as ssh-keygen prints it.
 func keyName(keyType string) string {
+	upper := strings.ToUpper(keyType)
 	for _, name := range []string{"ED25519", "ECDSA", "RSA", "DSA"} {
-		if strings.Contains(strings.ToUpper(keyType), name) || name == "DSA" && strings.Contains(keyType, "dss") {
+		if strings.Contains(upper, name) || name == "DSA" && strings.Contains(keyType, "dss") {
 			return name
 		}
 	}

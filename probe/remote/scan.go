@@ -22,6 +22,7 @@ import (
 // A scan is one Scan while it goes on.
 type scan struct {
 	fleet    Fleet           // with defaults in place
+	script   []byte          // the fleet's
 	progress *progress       // the fleet's own
 	soft     context.Context // done: nothing new is begun, and scripts are asked to end
 	hard     context.Context // done: every connection is closed
@@ -52,9 +53,9 @@ func (f *Fleet) prepare(ctx context.Context, hosts []inventory.Host) (*scan, err
 	if f.Rate < 0 || f.Concurrency < 0 || f.PerJump < 0 || f.Window < 0 {
 		return nil, errors.New("remote: rate, concurrency, per-jump and window cannot be negative")
 	}
-	s := &scan{progress: &f.progress, soft: ctx}
+	s := &scan{script: []byte(f.Script), progress: &f.progress, soft: ctx}
 	s.fleet = Fleet{
-		Script: f.Script, Version: f.Version, Window: f.Window, Sudo: f.Sudo, LegacyAlgorithms: f.LegacyAlgorithms,
+		Version: f.Version, Window: f.Window, Sudo: f.Sudo, LegacyAlgorithms: f.LegacyAlgorithms,
 		Rate: cmp.Or(f.Rate, 100), Concurrency: cmp.Or(f.Concurrency, 1000), PerJump: cmp.Or(f.PerJump, 8),
 		ConnectTimeout: cmp.Or(f.ConnectTimeout, 10*time.Second), HostTimeout: cmp.Or(f.HostTimeout, time.Minute),
 		Grace: cmp.Or(f.Grace, 2*time.Second), Abort: f.Abort,

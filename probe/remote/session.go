@@ -112,17 +112,21 @@ func (r *run) start() *Error {
 		return l.failure(err)
 	}
 	go r.listen(stderr)
-	first := probe.Start(r.nonce, r.scan.fleet.Window, r.scan.fleet.Sudo)
 	l.watch.enter(Begin, silenceLimit+r.scan.fleet.Window)
-	// x/crypto keeps a buffer as large as the largest write for as long as the session
-	// lasts. A write that fails is a connection that ends, which reading finds out.
-	for text := first + r.scan.fleet.Script; text != "" && err == nil; {
-		n := min(len(text), 4<<10)
-		_, err = io.WriteString(r.stdin, text[:n])
-		text = text[n:]
+	// A write that fails is a connection that ends, which reading finds out.
+	text := append(make([]byte, 0, pieceSize), probe.Start(r.nonce, r.scan.fleet.Window, r.scan.fleet.Sudo)...)
+	for script := r.scan.script; len(text)+len(script) > 0 && err == nil; text = text[:0] {
+		n := min(len(script), pieceSize-len(text))
+		text, script = append(text, script[:n]...), script[n:]
+		_, err = r.stdin.Write(text)
 	}
 	return nil
 }
+
+// pieceSize is how much of the script is sent at a time, in bytes. With what SSH adds it
+// fits into the 4 KiB that x/crypto writes with one system call, and x/crypto keeps two
+// buffers as large as the largest write for as long as the session lasts.
+const pieceSize = 4000
 
 const shellHint = "the login shell of this user must run commands: getent passwd USER"
 
