@@ -145,24 +145,28 @@ func Line(v any) ([]byte, error) {
 // escape writes as \uXXXX what JSON leaves in its strings and a terminal might obey:
 // DEL, C1, bidirectional marks. It is the same document.
 func escape(text []byte) []byte {
-	if bytes.IndexFunc(text, unsafe) < 0 {
-		return text
-	}
-	out := make([]byte, 0, len(text)+len(text)/16)
-	for len(text) > 0 {
-		r, size := utf8.DecodeRune(text)
-		switch {
-		case !unsafe(r):
-			out = append(out, text[:size]...)
-		case r > 0xffff:
+	var out []byte
+	kept := 0 // bytes of the text that are in out
+	for i, size := 0, 0; i < len(text); i += size {
+		if size = 1; ' ' <= text[i] && text[i] < '\x7f' {
+			continue // as nearly all are
+		}
+		var r rune
+		if r, size = utf8.DecodeRune(text[i:]); !unsafe(r) {
+			continue
+		}
+		out, kept = append(out, text[kept:i]...), i+size
+		if r > 0xffff {
 			r -= 0x10000
 			out = fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
-		default:
+		} else {
 			out = fmt.Appendf(out, `\u%04x`, r)
 		}
-		text = text[size:]
 	}
-	return out
+	if kept == 0 {
+		return text
+	}
+	return append(out, text[kept:]...)
 }
 
 func unsafe(r rune) bool { return r != '\n' && hidden(r) }

@@ -121,7 +121,7 @@ func cpuOf(row string) int {
 
 // columnOf is the place of a title in a line, and -1 if it is not there.
 func columnOf(line, title string) int {
-	if title == "" {
+	if title == "" || !strings.Contains(line, title) {
 		return -1
 	}
 	return slices.Index(strings.Fields(line), title)
