@@ -4,6 +4,7 @@ import (
 	_ "embed" // keys.txt
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -125,8 +126,9 @@ func Find(path string) *Key {
 }
 
 // Keys returns all known keys, in the order of their paths.
-func Keys() []*Key {
-	var all []*Key
+func Keys() []*Key { return slices.Clone(inOrder()) }
+
+var inOrder = sync.OnceValue(func() (all []*Key) {
 	for line := range strings.Lines(keysText) {
 		path, _, _ := strings.Cut(line, "\t")
 		if k := keys()[path]; k != nil {
@@ -134,7 +136,7 @@ func Keys() []*Key {
 		}
 	}
 	return all
-}
+})
 
 // Name is the key as sysctl writes it, with a star where an interface stands.
 func (k *Key) Name() string { return Dotted(k.Path) }
@@ -204,7 +206,7 @@ func Nearest(path string) []string {
 	last := path[strings.LastIndexByte(path, '/')+1:]
 	most := 2 + len(last)/4
 	var found []near
-	for _, k := range Keys() {
+	for _, k := range inOrder() {
 		if k.Until.By != (Version{}) {
 			continue
 		}
@@ -216,7 +218,10 @@ func Nearest(path string) []string {
 				name = strings.Replace(name, "*", parts[at], 1)
 			}
 		}
-		d := Distance(name, path)
+		d := most + 1
+		if max(len(name)-len(path), len(path)-len(name)) <= most { // else it is as far at least
+			d = Distance(name, path)
+		}
 		if d > most && name[strings.LastIndexByte(name, '/')+1:] == last {
 			d = most // the right name in the wrong place
 		}
@@ -237,6 +242,12 @@ func Nearest(path string) []string {
 
 // Distance is the number of letters to change, add or leave out (Levenshtein).
 func Distance(a, b string) int {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
