@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,6 +117,30 @@ func quote(s string) string {
 func quotable(s string) string {
 	if unsafe := func(c rune) bool { return !strconv.IsPrint(c) }; strings.ContainsFunc(s, unsafe) || len(s) > 200 {
 		return quote(s)
+	}
+	return s
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// counted is a count that may have been too large to make.
+func counted(n uint64) string {
+	if n == math.MaxUint64 {
+		return "more than " + thousands(n)
+	}
+	return thousands(n)
+}
+
+// thousands writes 100000 as 100,000.
+func thousands(n uint64) string {
+	s := strconv.FormatUint(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
 	}
 	return s
 }
