@@ -70,10 +70,10 @@ func (s *Snapshot) Ago() time.Duration { return s.ago }
 // since notes down a counter, and fills in what came since the earlier scan. A counter that
 // began again has no such number. Those of other network namespaces go by what names those
 // from scan to scan.
-func (s *Snapshot) since(source Source, c Counter) Counter {
+func (s *Snapshot) since(source Source, c *Counter) {
 	if login := s.login; login != nil {
 		if s.netns.Key == "" || login.counted == nil && login.earlier == nil {
-			return c
+			return
 		}
 		source.Section = "netns " + s.netns.Key + " " + source.Section
 		s = login
@@ -86,7 +86,6 @@ func (s *Snapshot) since(source Source, c Counter) Counter {
 			c.Since, c.Ago = long.Delta, long.Over
 		}
 	}
-	return c
 }
 
 // sampleRow is a row of a Sample as JSON: columns are shorter than objects.
