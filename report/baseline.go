@@ -13,33 +13,84 @@ import (
 // fails a scan.
 type Baseline map[string]bool
 
-// BaselineOf is what some hosts were known to have. A finding that was waived is not known: when its
-// waiver expires it counts.
-func BaselineOf(hosts []Host) Baseline {
-	b := Baseline{}
-	for i := range hosts {
-		for _, f := range hosts[i].Findings {
-			if f.Kind != drop.Note && f.Waived == nil && f.Fingerprint != "" {
-				b[f.Fingerprint] = true
-			}
+// Add adds what a host is known to have. A finding that was waived is not known: when its waiver
+// expires it counts.
+func (b Baseline) Add(h *Host) {
+	for i := range h.Findings {
+		if f := &h.Findings[i]; f.Kind != drop.Note && f.Waived == nil && f.Fingerprint != "" {
+			b[f.Fingerprint] = true
 		}
 	}
-	return b
 }
 
-// ReadBaseline reads a report in the json format.
+// ReadBaseline reads a report in the json format, host by host.
 func ReadBaseline(r io.Reader) (Baseline, error) {
-	var saved Report
-	if err := json.NewDecoder(r).Decode(&saved); err != nil {
+	var saved struct {
+		Schema string
+		Run    Run
+	}
+	known := Baseline{}
+	dec := json.NewDecoder(r)
+	err := eachField(dec, func(name string) error {
+		switch name {
+		case "schema":
+			return dec.Decode(&saved.Schema)
+		case "run":
+			return dec.Decode(&saved.Run)
+		case "hosts":
+			return eachElement(dec, known.Add)
+		}
+		return dec.Decode(new(json.RawMessage))
+	})
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("it is no report in JSON: %w", err)
-	}
-	if saved.Schema != Schema {
+	case saved.Schema != Schema:
 		return nil, fmt.Errorf("schema %q: a baseline is a %s, as -f json writes it", saved.Schema, Schema)
-	}
-	if saved.Run.Interrupted {
+	case saved.Run.Interrupted:
 		return nil, errors.New("this scan was interrupted: it is no baseline for the hosts that it did not come to")
 	}
-	return BaselineOf(saved.Hosts), nil
+	return known, nil
+}
+
+// eachField calls yield for each field of the object that comes, which is to decode its value.
+func eachField(dec *json.Decoder, yield func(name string) error) error {
+	if err := delimiter(dec, '{'); err != nil {
+		return err
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err == nil {
+			err = yield(fmt.Sprint(name))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return delimiter(dec, '}')
+}
+
+// eachElement calls yield for each element of the list that comes.
+func eachElement[T any](dec *json.Decoder, yield func(*T)) error {
+	if err := delimiter(dec, '['); err != nil {
+		return err
+	}
+	for dec.More() {
+		var element T
+		if err := dec.Decode(&element); err != nil {
+			return err
+		}
+		yield(&element)
+	}
+	return delimiter(dec, ']')
+}
+
+func delimiter(dec *json.Decoder, want json.Delim) error {
+	got, err := dec.Token()
+	if err == nil && got != want {
+		err = fmt.Errorf("%v where %v was expected", got, want)
+	}
+	return err
 }
 
 // mark says of each finding whether it was known.

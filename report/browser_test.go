@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,10 +43,10 @@ func demoReport(t testing.TB) *Report {
 
 // changed holds a report against an earlier one, in which the worst host lost nothing, another
 // one lost less, and a setting was another.
-func changed(r *Report) *Report {
+func changed(t testing.TB, r *Report) *Report {
 	head := testHead()
 	head.Run.ID = "2026-11-21T09-14-03Z-77b0"
-	earlier := NewEarlier(head.Run)
+	var then []Host
 	for i := range r.Hosts {
 		h := r.Hosts[i]
 		switch i {
@@ -62,14 +61,15 @@ func changed(r *Report) *Report {
 					h.Findings[j].Loss = &less
 				}
 			}
-			h.Settings = maps.Clone(h.Settings)
-			h.Settings["net.core.somaxconn"] = "128"
+			values := h.Settings.byName()
+			values["net.core.somaxconn"] = "128"
+			h.Settings = newSettings(values)
 		case 3:
 			h.BootID = "another"
 		}
-		earlier.Add(&h)
+		then = append(then, h)
 	}
-	r.Against(earlier)
+	against(t, r, head.Run, then...)
 	return r
 }
 
@@ -163,7 +163,7 @@ func TestBrowser(t *testing.T) {
 		t.Skip("it takes a minute")
 	}
 	dir := t.TempDir()
-	demo := changed(demoReport(t))
+	demo := changed(t, demoReport(t))
 	quiet := New(testHead(), Rules(testRules), slices.DeleteFunc(fleet(t), func(h Host) bool { return h.Name != "web-01" }), Gates{})
 	for name, r := range map[string]*Report{
 		"demo": demo, "big": bigReport(t, 10000), "hostile": hostileReport(t), "quiet": quiet, "empty": New(testHead(), nil, nil, Gates{}),

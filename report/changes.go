@@ -80,85 +80,111 @@ type settingStep struct {
 	After   string `json:"after"`
 }
 
-// An Earlier is what is kept of a scan to hold a later one against it: of 10,000 hosts the
-// findings without evidence and remedy, and the settings.
-type Earlier struct {
-	run   Run
-	hosts map[string]*earlierHost // by name
-}
-
-type earlierHost struct {
-	reached  bool
-	boot     string
-	uptime   *float64
-	settings Settings
-	findings map[string]*Finding // by fingerprint
-}
-
-// NewEarlier begins an earlier scan; Add fills it.
-func NewEarlier(run Run) *Earlier { return &Earlier{run, map[string]*earlierHost{}} }
-
-// Add keeps what is needed of a host.
-func (e *Earlier) Add(h *Host) {
-	old := &earlierHost{reached: h.Reached(), boot: h.BootID, uptime: h.Uptime, settings: h.Settings, findings: map[string]*Finding{}}
-	for i := range h.Findings {
-		f := h.Findings[i]
-		f.Evidence, f.Remedy = nil, nil
-		old.findings[f.Fingerprint] = &f
-	}
-	e.hosts[h.Name] = old
-}
-
 // Against holds the report against an earlier scan: it fills in Changes and the Change of
-// each host, and asks the gates again.
-func (r *Report) Against(e *Earlier) {
-	c := &Changes{
-		Since:    ChangesSince{e.run.ID, e.run.Started, len(e.hosts)},
-		Findings: []FindingChange{}, Rebooted: []string{}, Added: []string{}, Gone: []string{}, Lost: []string{}, Back: []string{},
+// each host, and asks the gates again. The hosts of that scan come one by one, in any order,
+// and none of them is kept. An error is what keeps them from coming; then the report is as it
+// was.
+func (r *Report) Against(earlier Run, hosts func(yield func(*Host)) error) error {
+	c := newComparison(r, earlier)
+	if err := hosts(c.host); err != nil {
+		r.unchanged()
+		return err
 	}
-	asked := map[string]bool{}
-	for _, rule := range r.Rules {
-		asked[rule.ID] = true
-	}
-	settings := map[settingStep][]string{}
-	now := map[string]bool{}
+	r.Changes = c.end()
+	r.Status = r.gates.status(r)
+	return nil
+}
+
+// unchanged takes back what a comparison wrote into the hosts.
+func (r *Report) unchanged() {
 	for i := range r.Hosts {
 		h := &r.Hosts[i]
-		now[h.Name] = true
-		old := e.hosts[h.Name]
-		switch {
-		case old == nil:
-			c.Added = append(c.Added, h.Name)
-			old = &earlierHost{}
-		case old.reached && !h.Reached():
-			c.Lost = append(c.Lost, h.Name)
+		h.Change = ""
+		for j := range h.Findings {
+			h.Findings[j].change = ""
+		}
+	}
+}
+
+// A comparison is of a report and an earlier scan. What became of hosts and findings it
+// writes into the report.
+type comparison struct {
+	*Changes
+	earlier Run
+	window  float64 // of the report
+	asked   map[string]bool
+	now     map[string][]*Host       // the hosts of the report, by name
+	seen    map[string]bool          // the names of the earlier hosts
+	steps   map[settingStep][]string // the hosts where a setting changed so
+}
+
+func newComparison(r *Report, earlier Run) *comparison {
+	c := &comparison{
+		Changes: &Changes{Findings: []FindingChange{}, Rebooted: []string{}, Added: []string{}, Gone: []string{}, Lost: []string{}, Back: []string{}},
+		earlier: earlier, window: r.Run.Window,
+		asked: map[string]bool{}, now: map[string][]*Host{}, seen: map[string]bool{}, steps: map[settingStep][]string{},
+	}
+	for _, rule := range r.Rules {
+		c.asked[rule.ID] = true
+	}
+	for i := range r.Hosts {
+		h := &r.Hosts[i]
+		c.now[h.Name] = append(c.now[h.Name], h)
+	}
+	return c
+}
+
+// host holds what is there of a host against what it was. Of a name that comes again the
+// first counts.
+func (c *comparison) host(old *Host) {
+	if c.seen[old.Name] {
+		return
+	}
+	c.seen[old.Name] = true
+	for _, h := range c.now[old.Name] {
+		c.compare(old, h)
+	}
+	if len(c.now[old.Name]) == 0 {
+		c.Gone = append(c.Gone, old.Name)
+	}
+}
+
+func (c *comparison) compare(old, h *Host) {
+	switch {
+	case old.Reached() && !h.Reached():
+		c.Lost = append(c.Lost, h.Name)
+	case !old.Reached() && h.Reached():
+		c.Back = append(c.Back, h.Name)
+	case old.Reached() && rebooted(old, h):
+		c.Rebooted = append(c.Rebooted, h.Name)
+	}
+	if !h.Reached() {
+		return
+	}
+	c.found(old, h)
+	for _, s := range h.Settings {
+		if at, had := old.Settings.find(s.Value().Name); had && old.Settings[at] != s {
+			step := settingStep{s.Value().Name, old.Settings[at].Value().Value, s.Value().Value}
+			c.steps[step] = append(c.steps[step], h.Name)
+		}
+	}
+}
+
+// end is all that changed.
+func (c *comparison) end() *Changes {
+	for name, hosts := range c.now {
+		if c.seen[name] {
 			continue
-		case !old.reached && h.Reached():
-			c.Back = append(c.Back, h.Name)
-		case old.reached && rebooted(old, h):
-			c.Rebooted = append(c.Rebooted, h.Name)
 		}
-		if !h.Reached() {
-			continue
-		}
-		changed := r.changesOf(h, old, e, asked)
-		if old.reached || len(changed) > 0 {
-			h.Change = sum(changed)
-		}
-		c.Findings = append(c.Findings, changed...)
-		for name, value := range h.Settings {
-			if was, ok := old.settings[name]; ok && was != value {
-				step := settingStep{name, was, value}
-				settings[step] = append(settings[step], h.Name)
+		for _, h := range hosts {
+			c.Added = append(c.Added, name)
+			if h.Reached() {
+				c.found(&Host{Outcome: OutcomeFailed}, h)
 			}
 		}
 	}
-	for name := range e.hosts {
-		if !now[name] {
-			c.Gone = append(c.Gone, name)
-		}
-	}
-	c.Settings = settingChanges(settings)
+	c.Since = ChangesSince{c.earlier.ID, c.earlier.Started, len(c.seen)}
+	c.Settings = settingChanges(c.steps)
 	for _, names := range [][]string{c.Rebooted, c.Added, c.Gone, c.Lost, c.Back} {
 		slices.SortFunc(names, natural)
 	}
@@ -168,24 +194,28 @@ func (r *Report) Against(e *Earlier) {
 			worse(*a.finding, *b.finding), natural(a.Host, b.Host),
 		)
 	})
-	r.Changes = c
-	r.Status = r.gates.status(r)
+	return c.Changes
 }
 
-// changesOf are the findings of a host that are not what they were.
-func (r *Report) changesOf(h *Host, old *earlierHost, e *Earlier, asked map[string]bool) (all []FindingChange) {
-	seen := map[string]bool{}
+// found says which findings of a host are not what they were, and what that makes of the host.
+func (c *comparison) found(old, h *Host) {
+	var all []FindingChange
+	before := make(map[string]*Finding, len(old.Findings))
+	for i := range old.Findings {
+		before[old.Findings[i].Fingerprint] = &old.Findings[i]
+	}
+	there := map[string]bool{}
 	for i := range h.Findings {
 		f := &h.Findings[i]
-		seen[f.Fingerprint] = true
-		was := old.findings[f.Fingerprint]
+		was := before[f.Fingerprint]
+		there[f.Fingerprint] = true
 		switch {
 		case !f.counts() || was != nil && was.Waived != nil:
 		case was == nil || !was.counts():
 			f.change = ChangeNew
 			all = append(all, changeOf(ChangeNew, h, nil, f))
 		default:
-			if f.change = compare(was, f, e.run.Window, r.Run.Window); f.change != ChangeSame {
+			if f.change = compare(was, f, c.earlier.Window, c.window); f.change != ChangeSame {
 				all = append(all, changeOf(f.change, h, was, f))
 			}
 		}
@@ -193,21 +223,20 @@ func (r *Report) changesOf(h *Host, old *earlierHost, e *Earlier, asked map[stri
 			all = append(all, changeOf(ChangeFixed, h, was, nil))
 		}
 	}
-	unchecked := map[string]bool{}
-	for _, n := range h.NotChecked {
-		unchecked[n.Rule] = true
-	}
-	for print, was := range old.findings {
-		if seen[print] || !was.counts() {
+	for print, was := range before {
+		if there[print] || !was.counts() {
 			continue
 		}
 		change := ChangeFixed
-		if unchecked[was.Rule] || !asked[was.Rule] {
+		if !c.asked[was.Rule] || slices.ContainsFunc(h.NotChecked, func(n NotChecked) bool { return n.Rule == was.Rule }) {
 			change = ChangeUnseen
 		}
 		all = append(all, changeOf(change, h, was, nil))
 	}
-	return all
+	if old.Reached() || len(all) > 0 {
+		h.Change = sum(all)
+	}
+	c.Findings = append(c.Findings, all...)
 }
 
 // counts says that a finding has a part in diffs, as in scores: it is no note, and not waived.
@@ -216,7 +245,8 @@ func (f *Finding) counts() bool { return classOf(f) < len(classes) }
 func changeOf(change Change, h *Host, was, is *Finding) FindingChange {
 	f := is
 	if f == nil {
-		f = was
+		brief := was.brief() // nothing else is kept of an earlier host
+		f = &brief
 	}
 	return FindingChange{
 		Change: change, Host: h.Name, Rule: f.Rule, Name: f.Name, Stage: f.Stage, Subject: f.Subject, Fingerprint: f.Fingerprint,
@@ -280,11 +310,11 @@ func sum(changed []FindingChange) Change {
 }
 
 // rebooted says that the host began anew since.
-func rebooted(old *earlierHost, h *Host) bool {
-	if old.boot != "" && h.BootID != "" {
-		return old.boot != h.BootID
+func rebooted(old, h *Host) bool {
+	if old.BootID != "" && h.BootID != "" {
+		return old.BootID != h.BootID
 	}
-	return old.uptime != nil && h.Uptime != nil && *h.Uptime < *old.uptime
+	return old.Uptime != nil && h.Uptime != nil && *h.Uptime < *old.Uptime
 }
 
 func settingChanges(steps map[settingStep][]string) []SettingChange {

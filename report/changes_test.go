@@ -11,14 +11,20 @@ import (
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 )
 
-// then is what an earlier scan kept.
-func then(hosts ...Host) *Earlier {
-	e := NewEarlier(Run{ID: "2026-11-21T09-00-00Z-0001", Window: 10})
-	for i := range hosts {
-		e.Add(&hosts[i])
+// against holds a report against an earlier scan of these hosts.
+func against(t testing.TB, r *Report, run Run, hosts ...Host) {
+	t.Helper()
+	if err := r.Against(run, func(yield func(*Host)) error {
+		for _, h := range hosts {
+			yield(&h)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
-	return e
 }
+
+var yesterday = Run{ID: "2026-11-21T09-00-00Z-0001", Window: 10}
 
 func scannedHost(t testing.TB, name, boot string, verdicts ...drop.Verdict) Host {
 	t.Helper()
@@ -59,7 +65,7 @@ func TestCompare(t *testing.T) {
 					a, b = b, a
 				}
 				r := New(testHead(), Rules(testRules), []Host{scannedHost(t, "a", "1", b)}, Gates{})
-				r.Against(then(scannedHost(t, "a", "1", a)))
+				against(t, r, yesterday, scannedHost(t, "a", "1", a))
 				got := Change("")
 				if len(r.Changes.Findings) > 0 {
 					got = r.Changes.Findings[0].Change
@@ -81,7 +87,7 @@ func TestCompare(t *testing.T) {
 
 // TestNotFixed: what nobody looked at again is not fixed.
 func TestNotFixed(t *testing.T) {
-	old := then(scannedHost(t, "a", "1", queueLost(drop.Dropping, drop.High, 500)))
+	old := scannedHost(t, "a", "1", queueLost(drop.Dropping, drop.High, 500))
 	for name, test := range map[string]struct {
 		host  Host
 		rules []Rule
@@ -98,7 +104,7 @@ func TestNotFixed(t *testing.T) {
 		}(), Rules(testRules), nil},
 	} {
 		r := New(testHead(), test.rules, []Host{test.host}, Gates{})
-		r.Against(old)
+		against(t, r, yesterday, old)
 		var got []Change
 		for _, f := range r.Changes.Findings {
 			got = append(got, f.Change)
@@ -116,7 +122,7 @@ func TestNotFixed(t *testing.T) {
 func changedReport(t testing.TB) *Report {
 	old := fleet(t)
 	hosts := fleet(t)
-	e := NewEarlier(Run{ID: "2026-11-21T09-00-00Z-0001", Window: 10})
+	var then []Host
 	for i := range old {
 		switch h := &old[i]; h.Name {
 		case "web-17": // now it loses packets
@@ -138,19 +144,17 @@ func changedReport(t testing.TB) *Report {
 			continue
 		}
 		if old[i].Settings != nil {
-			old[i].Settings = Settings{"net.core.somaxconn": "65535", "net.core.netdev_max_backlog": "1000"}
+			old[i].Settings = newSettings(map[string]string{"net.core.somaxconn": "65535", "net.core.netdev_max_backlog": "1000"})
 		}
-		e.Add(&old[i])
+		then = append(then, old[i])
 	}
 	for i := range hosts {
 		if hosts[i].Settings != nil {
-			hosts[i].Settings = Settings{"net.core.somaxconn": "128", "net.core.netdev_max_backlog": "1000"}
+			hosts[i].Settings = newSettings(map[string]string{"net.core.somaxconn": "128", "net.core.netdev_max_backlog": "1000"})
 		}
 	}
-	gone := scannedHost(t, "gone-1", "g")
-	e.Add(&gone)
 	r := New(testHead(), Rules(testRules), hosts, Gates{FailOnLoss: At(drop.High), Changed: true})
-	r.Against(e)
+	against(t, r, yesterday, append(then, scannedHost(t, "gone-1", "g"))...)
 	return r
 }
 
@@ -196,15 +200,15 @@ func TestChanges(t *testing.T) {
 func TestChangesJSON(t *testing.T) {
 	s := readSchema(t)
 	bad := hostileReport(t)
-	e := NewEarlier(Run{ID: hostile[0]})
+	var then []Host
 	for i := range bad.Hosts {
 		h := bad.Hosts[i]
-		h.Settings = Settings{hostile[i%len(hostile)]: hostile[0]}
+		h.Settings = newSettings(map[string]string{hostile[i%len(hostile)]: hostile[0]})
 		h.Findings = nil
-		e.Add(&h)
-		bad.Hosts[i].Settings = Settings{hostile[i%len(hostile)]: hostile[1]}
+		then = append(then, h)
+		bad.Hosts[i].Settings = newSettings(map[string]string{hostile[i%len(hostile)]: hostile[1]})
 	}
-	bad.Against(e)
+	against(t, bad, Run{ID: hostile[0]}, then...)
 	for name, r := range map[string]*Report{"changed": changedReport(t), "hostile": bad} {
 		var doc map[string]any
 		if err := json.Unmarshal(written(t, "json", r, Options{}), &doc); err != nil {

@@ -16,14 +16,16 @@ import (
 
 // reached is a host with these settings: "net.core.somaxconn=4096".
 func reached(name, group, kernel string, settings ...string) Host {
-	h := Host{Name: name, Kernel: kernel, BootID: "boot of " + name, Outcome: OutcomeScanned, Settings: Settings{}, Coverage: &Coverage{Checked: 1}}
+	h := Host{Name: name, Kernel: kernel, BootID: "boot of " + name, Outcome: OutcomeScanned, Coverage: &Coverage{Checked: 1}}
 	if group != "" {
 		h.Groups = strings.Split(group, " ")
 	}
+	values := map[string]string{}
 	for _, s := range settings {
 		key, value, _ := strings.Cut(s, "=")
-		h.Settings[key] = value
+		values[key] = value
 	}
+	h.Settings = newSettings(values)
 	return h
 }
 
@@ -114,7 +116,7 @@ func TestCommon(t *testing.T) {
 		"the bastion":    {troubled(40, 5, 5, behind), "all 5 hosts with ring-overflow are behind bastion bastion-eu, and no other scanned host does"},
 		"the group":      {troubled(40, 5, 5, func(h *Host) { h.Groups = []string{"lb"} }), "all 5 hosts with ring-overflow are in group lb, and no other scanned host does"},
 		"the os":         {troubled(40, 5, 5, func(h *Host) { h.OS = "Debian 11" }), "all 5 hosts with ring-overflow run Debian 11, and no other scanned host does"},
-		"the driver":     {troubled(40, 5, 5, func(h *Host) { h.Settings = Settings{driverOf("eth0"): "8139cp"} }), "all 5 hosts with ring-overflow have the driver 8139cp, and no other scanned host does"},
+		"the driver":     {troubled(40, 5, 5, func(h *Host) { h.Settings = newSettings(map[string]string{driverOf("eth0"): "8139cp"}) }), "all 5 hosts with ring-overflow have the driver 8139cp, and no other scanned host does"},
 		"pods":           {troubled(40, 5, 5, func(h *Host) { kernel(h); h.BootID = "one" }), ""},
 		"two that agree": {troubled(40, 5, 5, func(h *Host) { kernel(h); behind(h); h.OS = "Debian 11" }), "all 5 hosts with ring-overflow are behind bastion bastion-eu, and no other scanned host does"},
 		"waived": {troubled(40, 5, 5, func(h *Host) {
@@ -183,7 +185,7 @@ func TestFleetProperties(t *testing.T) {
 				}
 				for _, name := range o.Hosts {
 					i := slices.IndexFunc(hosts, func(h Host) bool { return h.Name == name })
-					if hosts[i].Settings[d.Setting] != o.Value || !slices.Contains(hosts[i].groups(), d.Group) || said[name+d.Setting] {
+					if hosts[i].Settings.byName()[d.Setting] != o.Value || !slices.Contains(hosts[i].groups(), d.Group) || said[name+d.Setting] {
 						t.Fatalf("%s in %+v: %+v", name, d, hosts[i])
 					}
 					said[name+d.Setting] = true // once
@@ -252,13 +254,13 @@ TX:		256
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Settings{
+	want := map[string]string{
 		"net.core.somaxconn": "4096", "net.ipv4.tcp_rmem": "4096 131072 6291456",
 		"net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.default.rp_filter": "2", "net.ipv4.conf.eth0.rp_filter": "1",
 		"/sys/class/net/eth0/device/driver": "ixgbe", "/sys/class/net/eth0/mtu": "9000", "ethtool -g eth0 rx": "512", "ethtool -g eth0 tx": "256",
 	}
 	got := settingsOf(probe.NewSnapshot(c))
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got.byName()); diff != "" {
 		t.Error(diff)
 	}
 	if drivers := got.drivers(); !slices.Equal(drivers, []string{"ixgbe"}) {
@@ -281,7 +283,7 @@ func TestSettingsBounded(t *testing.T) {
 	if len(got) != maxSettings {
 		t.Errorf("%d settings", len(got))
 	}
-	for name, value := range got {
+	for name, value := range got.byName() {
 		if len(name) > maxSetting || len(value) > maxSetting {
 			t.Errorf("%.50s: %.50s", name, value)
 		}

@@ -21,8 +21,10 @@ func writeCSV(w io.Writer, r *Report, _ Options) error {
 	if err := out.Write(csvTitles); err != nil {
 		return err
 	}
-	for i := range r.Hosts {
-		h := &r.Hosts[i]
+	for h, err := range r.Each {
+		if err != nil {
+			return err
+		}
 		for j := range h.Findings {
 			if err := out.Write(csvRow(h, &h.Findings[j])); err != nil {
 				return err

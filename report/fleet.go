@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unique"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 )
@@ -80,10 +81,20 @@ func series(release string) string {
 // can differ from most.
 const leastToCompare = 3
 
-// A judged setting of a host was compared in one of its groups.
-type judged struct {
-	host    *Host
-	setting string
+// judged are the settings of hosts, by their places, that were compared in one of their groups.
+type judged map[*Host][]bool
+
+func (j judged) has(h *Host, setting string) bool {
+	at, _ := h.Settings.find(setting)
+	return j[h] != nil && j[h][at]
+}
+
+func (j judged) add(h *Host, setting string) {
+	if j[h] == nil {
+		j[h] = make([]bool, len(h.Settings))
+	}
+	at, _ := h.Settings.find(setting)
+	j[h][at] = true
 }
 
 // driftOf compares the settings of each host with those of the smallest of its groups that
@@ -100,21 +111,24 @@ func driftOf(hosts []Host) []Drift {
 		}
 	}
 	var all []Drift
-	told := map[judged]bool{}
+	told := judged{}
 	bySize := slices.SortedFunc(maps.Keys(members), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(members[a]), len(members[b])), cmp.Compare(a, b))
 	})
 	for _, group := range bySize {
-		byValue := map[string]map[string][]*Host{} // setting, value
+		have := map[unique.Handle[Setting]][]*Host{}
 		for _, h := range members[group] {
-			for setting, value := range h.Settings {
-				values := byValue[setting]
-				if values == nil {
-					values = map[string][]*Host{}
-					byValue[setting] = values
-				}
-				values[value] = append(values[value], h)
+			for _, s := range h.Settings {
+				have[s] = append(have[s], h)
 			}
+		}
+		byValue := map[string]map[string][]*Host{} // setting, value
+		for s, hosts := range have {
+			setting := s.Value()
+			if byValue[setting.Name] == nil {
+				byValue[setting.Name] = map[string][]*Host{}
+			}
+			byValue[setting.Name][setting.Value] = hosts
 		}
 		for setting, values := range byValue {
 			if d, ok := drift(group, setting, values, told); ok {
@@ -141,7 +155,7 @@ func (h *Host) groups() []string {
 
 // drift compares one setting in one group. There is none without a majority, nor where all
 // that differs was told already.
-func drift(group, setting string, values map[string][]*Host, told map[judged]bool) (Drift, bool) {
+func drift(group, setting string, values map[string][]*Host, told judged) (Drift, bool) {
 	machines, all := make(map[string]int, len(values)), 0
 	for value, hosts := range values {
 		machines[value] = len(machinesOf(hosts))
@@ -164,10 +178,10 @@ func drift(group, setting string, values map[string][]*Host, told map[judged]boo
 		usual[series(h.Kernel)] = true
 	}
 	for value, hosts := range values {
-		fresh := slices.DeleteFunc(slices.Clone(hosts), func(h *Host) bool { return told[judged{h, setting}] })
+		fresh := slices.DeleteFunc(slices.Clone(hosts), func(h *Host) bool { return told.has(h, setting) })
 		for _, h := range fresh {
 			if len(h.Groups) > 1 { // it will be asked again
-				told[judged{h, setting}] = true
+				told.add(h, setting)
 			}
 		}
 		if value == d.Majority.Value || len(fresh) == 0 {

@@ -41,6 +41,8 @@ type Host struct {
 	Coverage   *Coverage    `json:"coverage"` // nil for a host that was not reached
 	NotChecked []NotChecked `json:"not_checked"`
 	Cost       *Cost        `json:"cost"` // nil for a capture; who scans fills it in
+
+	place int // of the whole host, where this is one of a report
 }
 
 // An Outcome says how far a scan came with a host.

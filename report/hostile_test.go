@@ -31,9 +31,9 @@ var hostile = []string{
 
 // hostileReport has hostile text in every place that a host, an error or an inventory can
 // write to.
-func hostileReport(t testing.TB) *Report {
+func hostileReport(t testing.TB, more ...Host) *Report {
 	t.Helper()
-	var hosts []Host
+	hosts := more
 	for i, h := range hostile {
 		f := acceptQueue(17, 54)
 		f.Subject, f.Message = h, h
@@ -165,13 +165,15 @@ func TestHTMLWaived(t *testing.T) {
 			hosts[i].Findings[1].Policy = "fleetdrop.policy.yaml:22"
 		}
 	}
-	r := New(testHead(), Rules(testRules), hosts, Gates{})
-	for i := range r.Hosts {
-		for j := range r.Hosts[i].Findings {
-			f := &r.Hosts[i].Findings[j]
-			f.Known = f.Lapsed != nil
+	baseline := Baseline{}
+	for i := range hosts {
+		for _, f := range hosts[i].Findings {
+			if f.Lapsed != nil {
+				baseline[f.Fingerprint] = true
+			}
 		}
 	}
+	r := New(testHead(), Rules(testRules), hosts, Gates{Baseline: baseline})
 	page := string(written(t, "html", r, Options{}))
 	for text, want := range map[string]bool{
 		"1 waived finding is not in this list": true, `"waived":"the table is replaced, by net, until 2027-01-31"`: true,

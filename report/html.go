@@ -31,7 +31,11 @@ var htmlPage = template.Must(template.New("report").Parse(pageText))
 // script that adds filter, list, map and the page of one host.
 func writeHTML(w io.Writer, r *Report, o Options) error {
 	out := bufio.NewWriterSize(w, 64<<10)
-	if err := htmlPage.Execute(visibleWriter{out}, htmlViewOf(r, o)); err != nil {
+	view, err := htmlViewOf(r, o)
+	if err != nil {
+		return err
+	}
+	if err := htmlPage.Execute(visibleWriter{out}, view); err != nil {
 		return err
 	}
 	if err := writePageData(out, r, o); err != nil {
@@ -135,8 +139,11 @@ func writePageData(w io.Writer, r *Report, o Options) error {
 		return err
 	}
 	before := `{"hosts":[`
-	for i := range r.Hosts {
-		if err := write(before, p.host(&r.Hosts[i])); err != nil {
+	for h, err := range r.Each {
+		if err != nil {
+			return err
+		}
+		if err := write(before, p.host(h)); err != nil {
 			return err
 		}
 		before = ","

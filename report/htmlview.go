@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
 	"maps"
@@ -102,16 +103,23 @@ type errorsView struct {
 
 type missingView struct{ Section, Because, Hosts, Rules string }
 
-func htmlViewOf(r *Report, o Options) *pageView {
+func htmlViewOf(r *Report, o Options) (*pageView, error) {
 	s := summarize(r, o.Severity)
 	v := &pageView{
 		Title: "fleetdrop: " + strings.Join(r.Run.Inventory, ", ") + ", " + r.Run.Started.Format(time.DateOnly),
 		Tool:  r.Tool.Name + " " + r.Tool.Version, Run: r.Run.ID, Inventory: strings.Join(r.Run.Inventory, ", "),
 		Started: r.Run.Started, Window: span(r.Run.Window), OneSample: r.Run.Window == 0, Interrupted: r.Run.Interrupted,
 		Style: template.CSS(pageStyle), Policy: contentPolicy(),
-		Findings: rulesView(s.rules), Notes: rulesView(s.notes), Drift: driftsView(r.Fleet.Drift[:min(len(r.Fleet.Drift), htmlDrift)]), MoreDrift: max(0, len(r.Fleet.Drift)-htmlDrift),
+		Drift: driftsView(r.Fleet.Drift[:min(len(r.Fleet.Drift), htmlDrift)]), MoreDrift: max(0, len(r.Fleet.Drift)-htmlDrift),
 		Failed: errorsViewOf("Hosts not reached", s.failed), Partial: errorsViewOf("Hosts read in part", s.partial),
 		Waived: s.waived, Known: s.known, Hidden: s.hidden, Severity: o.Severity,
+	}
+	var unread, untold, unknown error
+	v.Findings, unread = rulesView(r, s.rules)
+	v.Notes, untold = rulesView(r, s.notes)
+	v.Start, unknown = startOf(r)
+	if err := cmp.Or(unread, untold, unknown); err != nil {
+		return nil, err
 	}
 	if r.Changes != nil {
 		v.Changes = changesViewOf(r.Changes)
@@ -158,7 +166,7 @@ func htmlViewOf(r *Report, o Options) *pageView {
 			m.Section, stateSays(m.Section, m.State), grouped(uint64(len(m.hosts))), strings.Join(slices.Sorted(maps.Keys(m.rules)), " "),
 		})
 	}
-	return v
+	return v, nil
 }
 
 // hash is a link into the page: what is chosen there is part of its address, so that a link
@@ -208,18 +216,26 @@ func (v *pageView) headline(r *Report, s *summary) {
 		v.Headline = "hosts are losing packets"
 	}
 	v.Number, v.Calm = grouped(uint64(number)), now == 0
+}
+
+// startOf is nil where no host has a class.
+func startOf(r *Report) (*start, error) {
 	if len(r.Hosts) == 0 || r.Hosts[0].Risk == nil || r.Hosts[0].Risk.Class == "" {
-		return
+		return nil, nil
 	}
 	h := &r.Hosts[0]
-	f := &h.Findings[0]
-	v.Start = &start{Host: h.Name, Href: hash("host", h.Name), Message: says(f)}
+	f, err := r.wholeFinding(h, &h.Findings[0])
+	if err != nil {
+		return nil, err
+	}
+	s := &start{Host: h.Name, Href: hash("host", h.Name), Message: says(f)}
 	for _, step := range f.Remedy {
 		// The first step that changes something; looking comes before it, in the list of steps.
-		if v.Start.Text == "" || v.Start.Command == "" && step.Undo != "" {
-			v.Start.Text, v.Start.Command, v.Start.Present = step.Text, step.Command, step.Present
+		if s.Text == "" || s.Command == "" && step.Undo != "" {
+			s.Text, s.Command, s.Present = step.Text, step.Command, step.Present
 		}
 	}
+	return s, nil
 }
 
 func (v *pageView) method(r *Report, s *summary) {
@@ -240,9 +256,12 @@ func (v *pageView) method(r *Report, s *summary) {
 	}
 }
 
-func rulesView(sums []*ruleSum) (views []ruleView) {
+func rulesView(r *Report, sums []*ruleSum) (views []ruleView, _ error) {
 	for i, s := range sums {
-		f := s.worst
+		f, err := r.wholeFinding(s.host, s.worst)
+		if err != nil {
+			return nil, err
+		}
 		view := ruleView{
 			Rule: s.rule, Severity: f.Severity, Kind: f.Kind, Sign: signs[string(f.Kind)], Hosts: grouped(uint64(len(s.hosts))),
 			Many: many(len(s.hosts), "host"), Href: hash("rule", s.rule.ID), Worst: s.host.Name, WorstHref: hash("host", s.host.Name),
@@ -256,7 +275,7 @@ func rulesView(sums []*ruleSum) (views []ruleView) {
 		}
 		views = append(views, view)
 	}
-	return views
+	return views, nil
 }
 
 // rowOf is a host in the list that needs no script.

@@ -30,14 +30,16 @@ func writeJSON(w io.Writer, r *Report, _ Options) error {
 	out := bufio.NewWriter(w)
 	out.Write(escape(bytes.TrimSuffix(text, []byte("\n}")))) // Flush returns the first error
 	out.WriteString(",\n \"hosts\": [")
-	for i := range r.Hosts {
-		if text, err = json.MarshalIndent(&r.Hosts[i], "  ", " "); err != nil {
+	before := "\n  "
+	for h, err := range r.Each {
+		if err != nil {
 			return err
 		}
-		if i > 0 {
-			out.WriteByte(',')
+		if text, err = json.MarshalIndent(h, "  ", " "); err != nil {
+			return err
 		}
-		out.WriteString("\n  ")
+		out.WriteString(before)
+		before = ",\n  "
 		out.Write(escape(text))
 	}
 	if len(r.Hosts) > 0 {
@@ -124,8 +126,13 @@ func (s *Stream) line(v any) {
 func writeNDJSON(w io.Writer, r *Report, _ Options) error {
 	buffered := bufio.NewWriter(w)
 	s := NewStream(buffered, r.Head, r.Rules, nil)
-	for i := range r.Hosts {
-		s.line(hostLine{"host", &r.Hosts[i]})
+	for h, err := range r.Each {
+		if err != nil {
+			return err
+		}
+		if s.line(hostLine{"host", h}); s.err != nil {
+			return s.err
+		}
 	}
 	if err := s.End(r); err != nil {
 		return err

@@ -62,8 +62,10 @@ func writeJUnit(w io.Writer, r *Report, o Options) error {
 	e := xml.NewEncoder(out)
 	e.Indent(" ", " ")
 	names := taken{}
-	for i := range r.Hosts {
-		h := &r.Hosts[i]
+	for h, err := range r.Each {
+		if err != nil {
+			return err
+		}
 		if err := e.Encode(junitOf(r, h, names.name(Visible(h.Name)), o.Severity)); err != nil {
 			return err
 		}

@@ -45,7 +45,9 @@ func (m *markdown) write(w io.Writer) error {
 	m.waivers()
 	m.notReached()
 	m.notChecked()
-	m.describe()
+	if err := m.describe(); err != nil {
+		return err
+	}
 	if m.left > 0 {
 		head += fmt.Sprintf(cut, maxMarkdown>>10, count(m.left, "part"))
 	}
@@ -223,9 +225,13 @@ func (m *markdown) notChecked() {
 }
 
 // describe folds the worst hosts out: evidence and remedy.
-func (m *markdown) describe() {
+func (m *markdown) describe() error {
 	risky := m.r.risky()
 	for i, h := range risky[:min(len(risky), m.Top)] {
+		h, err := m.r.whole(h)
+		if err != nil {
+			return err
+		}
 		var b strings.Builder
 		if i == 0 {
 			b.WriteString("\n### The worst hosts\n")
@@ -239,6 +245,7 @@ func (m *markdown) describe() {
 		b.WriteString("\n</details>\n")
 		m.part(b.String())
 	}
+	return nil
 }
 
 func (m *markdown) finding(b *strings.Builder, f *Finding) {

@@ -53,7 +53,10 @@ func pods(t *testing.T, pids [3]int, dropped int, more string) *Report {
 // findings, whose names are the same in the next scan, when the processes are others.
 func TestNamespaces(t *testing.T) {
 	r := pods(t, [3]int{100, 200, 300}, 30, "")
-	h := r.Hosts[0]
+	h, err := r.whole(&r.Hosts[0])
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(r.Hosts) != 1 || len(h.Findings) != 3 || h.Risk.Grade != Dropping || h.Coverage.Checked != 1 {
 		t.Fatalf("%d hosts, %d findings, %s, %+v", len(r.Hosts), len(h.Findings), h.Risk.Grade, h.Coverage)
 	}

@@ -40,13 +40,16 @@ For review. Nothing was applied, on no host. Each folder is one host: 60-fleetdr
 A setting that is not a comment is the first step of its finding, the cheapest; those in comments are other ways.
 To take it back: remove /etc/sysctl.d/60-fleetdrop.conf, and run what stands behind "undo".
 `, inline(r.Run.ID))
-	for i := range r.Hosts {
-		plan := remediesOf(&r.Hosts[i])
+	for h, unread := range r.Each {
+		if err = unread; err != nil {
+			break
+		}
+		plan := remediesOf(h)
 		if len(plan.findings) == 0 {
 			continue
 		}
-		if err == nil {
-			err = plan.write(filepath.Join(dir, "hosts"), r.Run.ID, out)
+		if err = plan.write(filepath.Join(dir, "hosts"), r.Run.ID, out); err != nil {
+			break
 		}
 	}
 	if flushed := out.Flush(); err == nil {

@@ -114,7 +114,7 @@ func TestRemedy(t *testing.T) {
 
 // TestRemedyHostile has a host try to have its own text run, or written elsewhere.
 func TestRemedyHostile(t *testing.T) {
-	r := hostileReport(t)
+	var hosts []Host
 	for _, evil := range []string{"eth0; reboot", "{{ lookup('pipe', 'id') }}", "../../etc/x", "a = b", "`id`", "$(id)", "-x", "a\nb: c", "#"} {
 		f := acceptQueue(17, 54)
 		f.Subject, f.Message = evil, evil
@@ -123,9 +123,9 @@ func TestRemedyHostile(t *testing.T) {
 			{Text: evil, Command: "ethtool -G " + evil + " rx 1", Undo: evil}, {Text: evil, Command: evil, Undo: evil},
 			{Text: evil, Sysctl: "net.core.somaxconn", Value: "1", Present: evil, Price: evil, Undo: evil},
 		}
-		r.Hosts = append(r.Hosts, Scanned(inventory.Host{Name: evil}, new(probe.Snapshot), testRules, []drop.Verdict{verdict("FD601", f)}))
+		hosts = append(hosts, Scanned(inventory.Host{Name: evil}, new(probe.Snapshot), testRules, []drop.Verdict{verdict("FD601", f)}))
 	}
-	for path, text := range remedies(t, r) {
+	for path, text := range remedies(t, hostileReport(t, hosts...)) {
 		if !utf8.ValidString(text) || strings.ContainsFunc(text, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }) {
 			t.Errorf("%s: not printable", path)
 		}

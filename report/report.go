@@ -19,16 +19,19 @@ import (
 // Schema names the contract.
 const Schema = "fleetdrop.report/v1"
 
-// A Report is one scan, judged and ranked. New makes one.
+// A Report is one scan, judged and ranked. A Roll makes one, or New.
 type Report struct {
 	Head
 	Status  Status   `json:"status"`
 	Rules   []Rule   `json:"rules"` // those that were asked, in the order of their IDs
 	Fleet   Fleet    `json:"fleet"`
 	Changes *Changes `json:"changes"` // against the last scan; nil without one, see Against
-	Hosts   []Host   `json:"hosts"`   // worst first; those that were not reached come last
+	// Hosts are ordered worst first; those that were not reached come last. They are without
+	// evidence, remedies and costs, unless the report was read from JSON: Each has them whole.
+	Hosts []Host `json:"hosts"`
 
-	gates Gates // what it was held against
+	gates Gates                          // what it was held against
+	read  func(place int) (*Host, error) // a host, whole
 }
 
 // A Head says which scan a report is of.
@@ -80,15 +83,17 @@ func Sections() []probe.Reader {
 	return []probe.Reader{probe.Uptime, probe.BootID, probe.Release, probe.OSRelease}
 }
 
-// New ranks the hosts and holds them against the gates. The same hosts make the same
-// report, in whatever order they come. It takes over the slice of hosts.
+// New is the report of hosts that are all in memory.
 func New(head Head, rules []Rule, hosts []Host, gates Gates) *Report {
-	r := &Report{Head: head.clean(), Rules: list(rules), Hosts: list(hosts), gates: gates}
-	gates.Baseline.mark(r.Hosts)
-	rank(r.Hosts)
-	r.Fleet = fleetOf(r.Hosts)
-	r.Status = gates.status(r)
-	return r
+	return rollOf(hosts).Report(head, rules, gates)
+}
+
+func rollOf(hosts []Host) *Roll {
+	roll := NewRoll(func(place int) (*Host, error) { return &hosts[place], nil })
+	for i := range hosts {
+		roll.Add(i, &hosts[i])
+	}
+	return roll
 }
 
 func (head Head) clean() Head {

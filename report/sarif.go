@@ -129,11 +129,15 @@ const sarifRoot = "%SRCROOT%"
 // not scanned to the end are notifications of the invocation.
 func writeSARIF(w io.Writer, r *Report, o Options) error {
 	s := &sarifPage{Report: r, root: o.Root, dir: o.Dir, rules: map[string]int{}}
+	results, err := s.results(o.Severity)
+	if err != nil {
+		return err
+	}
 	run := sarifRun{
 		AutomationDetails: sarifAutomation{s.category()},
 		BaseIDs:           map[string]sarifBase{sarifRoot: {sarifText{Text: "the folder that fleetdrop was started in"}}},
 		Invocations:       []sarifInvocation{s.invocation()},
-		Results:           s.results(o.Severity),
+		Results:           results,
 		ColumnKind:        "unicodeCodePoints",
 		Language:          "en-US",
 	}
@@ -176,7 +180,7 @@ func (s *sarifPage) category() string {
 
 // results are the findings, one by one or, where they are too many, by rule and group, or
 // by rule.
-func (s *sarifPage) results(least drop.Severity) []sarifResult {
+func (s *sarifPage) results(least drop.Severity) ([]sarifResult, error) {
 	s.descriptors = []sarifRule{}
 	results := []sarifResult{}
 	for _, by := range []func(*Host, *Finding) string{
@@ -189,11 +193,15 @@ func (s *sarifPage) results(least drop.Severity) []sarifResult {
 			continue
 		}
 		for _, c := range all {
-			results = append(results, s.result(c))
+			result, err := s.result(c)
+			if err != nil {
+				return nil, err
+			}
+			results = append(results, result)
 		}
 		break
 	}
-	return results
+	return results, nil
 }
 
 // A sarifSum is findings that one result stands for, the worst first.
@@ -240,7 +248,7 @@ func firstGroup(h *Host) string {
 	return h.Groups[0]
 }
 
-func (s *sarifPage) result(c *sarifSum) sarifResult {
+func (s *sarifPage) result(c *sarifSum) (sarifResult, error) {
 	worst := slices.MinFunc(c.findings, func(a, b sarifFinding) int { return worse(*a.Finding, *b.Finding) })
 	h, f := worst.Host, worst.Finding
 	said := h.Name + ": " + says(f)
@@ -250,8 +258,12 @@ func (s *sarifPage) result(c *sarifSum) sarifResult {
 		if lost := lossSays(f.Loss); lost != "" {
 			said += "; " + lost
 		}
-		if len(f.Remedy) > 0 {
-			said += ". First step: " + f.Remedy[0].Text
+		whole, err := s.wholeFinding(h, f)
+		if err != nil {
+			return sarifResult{}, err
+		}
+		if len(whole.Remedy) > 0 {
+			said += ". First step: " + whole.Remedy[0].Text
 		}
 		locations = []sarifLocation{s.location(h)}
 	} else {
@@ -295,7 +307,7 @@ func (s *sarifPage) result(c *sarifSum) sarifResult {
 	if f.Waived != nil {
 		out.Suppressions = []sarifSuppression{{"external", "accepted", Visible(f.Waived.Reason)}}
 	}
-	return out
+	return out, nil
 }
 
 // location is the line that names the host, and the host.

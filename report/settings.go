@@ -1,10 +1,13 @@
 package report
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+	"unique"
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/kernel"
@@ -19,7 +22,50 @@ import (
 //	/sys/class/net/eth0/mtu                   1500
 //	/sys/class/net/eth0/device/driver         ixgbe
 //	ethtool -g eth0 rx                        512
-type Settings map[string]string
+//
+// They stand in the order of their names. A fleet says the same over and over: what two hosts
+// have alike is kept once. In JSON they are an object.
+type Settings []unique.Handle[Setting]
+
+// A Setting is one of them.
+type Setting struct{ Name, Value string }
+
+// newSettings are the settings of a host, by name.
+func newSettings(values map[string]string) Settings {
+	all := make(Settings, 0, len(values))
+	for name, value := range values {
+		all = append(all, unique.Make(Setting{name, value}))
+	}
+	slices.SortFunc(all, func(a, b unique.Handle[Setting]) int { return cmp.Compare(a.Value().Name, b.Value().Name) })
+	return all
+}
+
+// byName are the settings of a host as they were before newSettings.
+func (s Settings) byName() map[string]string {
+	values := make(map[string]string, len(s))
+	for _, one := range s {
+		values[one.Value().Name] = one.Value().Value
+	}
+	return values
+}
+
+// MarshalJSON writes an object.
+func (s Settings) MarshalJSON() ([]byte, error) { return json.Marshal(s.byName()) }
+
+// UnmarshalJSON reads an object.
+func (s *Settings) UnmarshalJSON(text []byte) error {
+	var values map[string]string
+	if err := json.Unmarshal(text, &values); err != nil {
+		return err
+	}
+	*s = newSettings(values)
+	return nil
+}
+
+// find is the place of a setting, if the host has it.
+func (s Settings) find(name string) (place int, found bool) {
+	return slices.BinarySearchFunc(s, name, func(one unique.Handle[Setting], name string) int { return cmp.Compare(one.Value().Name, name) })
+}
 
 // Bounds of what is kept of one host: it may have 2,000 interfaces.
 const (
@@ -43,7 +89,7 @@ func settingsOf(s *probe.Snapshot) Settings {
 	if s.Capture == nil {
 		return nil
 	}
-	set := settings{all: Settings{}}
+	set := settings{all: map[string]string{}}
 	devices, _ := kernel.DeviceEvent.In(s).Get()
 	for _, d := range devices {
 		if driver := kernel.Driver(devices, d.Name); driver != "" && !slices.Contains(set.links, d.Name) {
@@ -69,7 +115,7 @@ func settingsOf(s *probe.Snapshot) Settings {
 			}
 		}
 	}
-	return set.all
+	return newSettings(set.all)
 }
 
 // isSysctl says that a setting is the kernel's, not an interface's.
@@ -81,17 +127,17 @@ func isSysctl(setting string) bool {
 func driverOf(link string) string { return "/sys/class/net/" + link + "/device/driver" }
 
 type settings struct {
-	all   Settings
+	all   map[string]string
 	links []string // the interfaces that are hardware
 }
 
-// add keeps a setting. Fleets say the same over and over: equal texts are one text.
+// add keeps a setting.
 func (s settings) add(name, value string) {
 	value = strings.Join(strings.Fields(value), " ")
 	if value == "" || len(value) > maxSetting || len(name) > maxSetting || len(s.all) >= maxSettings {
 		return
 	}
-	s.all[shared(name, maxSetting)] = shared(value, maxSetting)
+	s.all[clean(name, maxSetting)] = clean(value, maxSetting)
 }
 
 // sysctl keeps a file under /proc/sys, or the line of each interface where it has a star.
@@ -122,7 +168,8 @@ func (s settings) each(text string, name func(link string) string) {
 
 // drivers returns the drivers of a host's interfaces, each once.
 func (s Settings) drivers() (all []string) {
-	for name, driver := range s {
+	for _, one := range s {
+		name, driver := one.Value().Name, one.Value().Value
 		if ok, _ := path.Match("/sys/class/net/*/device/driver", name); ok && !slices.Contains(all, driver) {
 			all = append(all, driver)
 		}

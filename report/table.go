@@ -24,7 +24,8 @@ type page struct {
 	bytes.Buffer
 	Options
 	*summary
-	r *Report
+	r      *Report
+	unread error // of a host that is described
 }
 
 // writeTable writes what a person reads first: the fleet in a line, where packets are
@@ -57,6 +58,9 @@ func writeTable(w io.Writer, r *Report, o Options) error {
 		p.describe()
 	}
 	p.exit()
+	if p.unread != nil {
+		return p.unread
+	}
 	_, err := w.Write(p.Bytes())
 	return err
 }

@@ -30,7 +30,12 @@ func (p *page) describe() {
 	}
 	hosts = hosts[:min(len(hosts), most)]
 	for _, h := range hosts {
-		p.host(h)
+		whole, err := p.r.whole(h)
+		if err != nil {
+			p.unread = err
+			return
+		}
+		p.host(whole)
 	}
 	if all > len(hosts) {
 		p.WriteByte('\n')

@@ -48,45 +48,6 @@ func shared(text string, most int) string {
 	return unique.Make(clean(text, most)).Value()
 }
 
-// Share has a host that was read back share its texts as one that was judged does.
-func (h *Host) Share() {
-	share := func(texts ...*string) {
-		for _, t := range texts {
-			*t = shared(*t, maxText)
-		}
-	}
-	share(&h.Kernel, &h.OS, &h.Jump)
-	for i := range h.Groups {
-		share(&h.Groups[i])
-	}
-	for i := range h.Findings {
-		f := &h.Findings[i]
-		share(&f.Rule, &f.Name, (*string)(&f.Stage), (*string)(&f.Kind), (*string)(&f.Scope))
-		for j := range f.Evidence {
-			e := &f.Evidence[j]
-			share(&e.Section, &e.Row, &e.Field, &e.State)
-		}
-		for j := range f.Remedy {
-			s := &f.Remedy[j]
-			share(&s.Text, &s.Command, &s.Sysctl, &s.Value, &s.Present, &s.Persist, &s.Undo, &s.Price)
-		}
-	}
-	for i := range h.NotChecked {
-		n := &h.NotChecked[i]
-		share(&n.Rule)
-		for j := range n.Missing {
-			share(&n.Missing[j].Section, &n.Missing[j].State)
-		}
-	}
-	if h.Settings != nil {
-		once := make(Settings, len(h.Settings))
-		for name, value := range h.Settings {
-			once[shared(name, maxSetting)] = shared(value, maxSetting)
-		}
-		h.Settings = once
-	}
-}
-
 // Visible writes out what a terminal, or a reader's eye, could take for something else:
 // control characters (C0, DEL, C1), marks that turn the direction of writing, characters
 // without a width, invalid UTF-8. Every sink but JSON uses it.

@@ -108,17 +108,30 @@ func (h Host) Under(p *policy.Policy, now time.Time) Host {
 	return h
 }
 
-// PolicyOf says what a report has to know of a policy whose waivers were applied to the hosts, which
+// Only is a host of a saved run as these of its rules have it. How many rules were checked stays as it
+// was: which of them is not in a run.
+func (h Host) Only(asked map[string]bool) Host {
+	h.Findings = slices.DeleteFunc(slices.Clone(h.Findings), func(f Finding) bool { return !asked[f.Rule] })
+	h.NotChecked = slices.DeleteFunc(slices.Clone(h.NotChecked), func(n NotChecked) bool { return !asked[n.Rule] })
+	if h.Coverage != nil {
+		c := *h.Coverage
+		c.NotChecked = len(h.NotChecked)
+		h.Coverage = &c
+	}
+	return h
+}
+
+// Policy says what a report has to know of a policy whose waivers were applied to the hosts, which
 // were judged by these rules, at that time.
-func PolicyOf(p *policy.Policy, rules []Rule, hosts []Host, now time.Time) *Policy {
+func (r *Roll) Policy(p *policy.Policy, rules []Rule, now time.Time) *Policy {
 	out := &Policy{Files: make([]string, len(p.Files)), Waivers: []PolicyWaiver{}}
 	for i, name := range p.Files {
 		out.Files[i] = clean(name, maxName)
 	}
 	used := map[string]int{}
-	for i := range hosts {
-		for j := range hosts[i].Findings {
-			for _, w := range []*Waiver{hosts[i].Findings[j].Waived, hosts[i].Findings[j].Lapsed} {
+	for i := range r.hosts {
+		for _, f := range r.hosts[i].Findings {
+			for _, w := range []*Waiver{f.Waived, f.Lapsed} {
 				if w != nil {
 					used[w.Origin]++
 				}
@@ -136,7 +149,7 @@ func PolicyOf(p *policy.Policy, rules []Rule, hosts []Host, now time.Time) *Poli
 		switch {
 		case w.Expired(now):
 			said.State = WaiverExpired
-		case said.Findings == 0 && slices.ContainsFunc(rules, func(r Rule) bool { return r.ID == w.Rule }) && seen(w, hosts):
+		case said.Findings == 0 && slices.ContainsFunc(rules, func(r Rule) bool { return r.ID == w.Rule }) && r.seen(w):
 			said.State = WaiverUnused
 		case said.Findings > 0 && w.Ending(now):
 			said.State = WaiverEnding
@@ -148,10 +161,10 @@ func PolicyOf(p *policy.Policy, rules []Rule, hosts []Host, now time.Time) *Poli
 
 // seen says that a waiver had its chance: some hosts that it is for were scanned, all of them to
 // their end, and its rule was checked on each.
-func seen(w *policy.Waiver, hosts []Host) bool {
+func (r *Roll) seen(w *policy.Waiver) bool {
 	some := false
-	for i := range hosts {
-		h := &hosts[i]
+	for i := range r.hosts {
+		h := &r.hosts[i]
 		if !w.Hosts(policy.Host{Name: h.Name, Groups: h.Groups}) {
 			continue
 		}

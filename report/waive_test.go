@@ -55,7 +55,7 @@ waivers:
 		hosts[i].Waive(p, waiveDay)
 	}
 	head := testHead()
-	head.Policy = PolicyOf(p, append(Rules(testRules), Rule{ID: "FD602"}), hosts, waiveDay)
+	head.Policy = rollOf(hosts).Policy(p, append(Rules(testRules), Rule{ID: "FD602"}), waiveDay)
 	gates := Gates{FailOnLoss: At(drop.Low), MaxFailed: Share{n: 1}}
 	r := New(head, Rules(testRules), hosts, gates)
 	if r.Status.Failing != 1 || r.Status.ExitCode != ExitFindings {
@@ -101,7 +101,7 @@ waivers:
 			t.Errorf("no %q in\n%s", want, gate)
 		}
 	}
-	if all := PolicyOf(p, nil, hosts, waiveDay); slices.ContainsFunc(all.Waivers, func(w PolicyWaiver) bool { return w.State == WaiverUnused }) {
+	if all := rollOf(hosts).Policy(p, nil, waiveDay); slices.ContainsFunc(all.Waivers, func(w PolicyWaiver) bool { return w.State == WaiverUnused }) {
 		t.Error("a waiver is called unused, though its rule was not asked")
 	}
 	if strings.Contains(gate, "db-*") {
@@ -169,10 +169,14 @@ func TestBaseline(t *testing.T) {
 	waived := was
 	waived.Findings = slices.Clone(was.Findings)
 	waived.Findings[0].Waived = &Waiver{Reason: "known"}
-	if b := BaselineOf([]Host{waived}); len(b) != 0 {
+	none := Baseline{}
+	if none.Add(&waived); len(none) != 0 {
 		t.Error("what was waived is in the baseline")
 	}
-	for _, text := range []string{"", "{}", "[]", `{"schema": "fleetdrop.report/v2"}`, `{"schema": "fleetdrop.report/v1", "run": {"interrupted": true}}`} {
+	for _, text := range []string{
+		"", "{}", "[]", "{", `{"hosts": 1}`, `{"schema": "fleetdrop.report/v1", "hosts": [{}`, `{"schema": "fleetdrop.report/v1", "hosts": [`,
+		`{"schema": "fleetdrop.report/v2"}`, `{"schema": "fleetdrop.report/v1", "run": {"interrupted": true}}`,
+	} {
 		if _, err := ReadBaseline(strings.NewReader(text)); err == nil {
 			t.Errorf("%q is a baseline", text)
 		}

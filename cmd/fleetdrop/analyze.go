@@ -44,8 +44,26 @@ func newAnalyze(c *console) *cobra.Command {
 			if err := j.load(c, ""); err != nil {
 				return err
 			}
+			head := headOf(time.Now())
+			shelf := run.NewShelf()
+			defer shelf.Close()
+			roll := report.NewRoll(shelf.Host)
 			come := waiting(c, args, out.quiet)
-			captures, err := loadCaptures(c, args)
+			err = eachCapture(c, args, func(s savedCapture) {
+				began := time.Now()
+				snapshot := probe.NewSnapshot(s.capture)
+				h := j.judge(inventory.Host{Name: s.name(), Origin: inventory.Origin{File: s.path}}, snapshot, rules)
+				if s.partial {
+					h = h.Partial(report.Error{
+						Code: "partial", Stage: "script", Message: probe.ErrIncomplete.Error(),
+						Hint: "run the script again, and let it come to its end",
+					})
+				}
+				roll.Add(shelf.Add(h), &h)
+				head.Run.Window = max(head.Run.Window, snapshot.Over().Seconds())
+				head.Run.Inventory = append(head.Run.Inventory, s.path)
+				head.Run.Duration += time.Since(began).Seconds()
+			})
 			come()
 			if err != nil {
 				return err
@@ -54,23 +72,7 @@ func newAnalyze(c *console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			started := time.Now()
-			head := headOf(started)
-			hosts := make([]report.Host, len(captures))
-			for i, s := range captures {
-				h := inventory.Host{Name: s.name(), Origin: inventory.Origin{File: s.path}}
-				hosts[i] = j.judge(h, probe.NewSnapshot(s.capture), rules)
-				if s.partial {
-					hosts[i] = hosts[i].Partial(report.Error{
-						Code: "partial", Stage: "script", Message: probe.ErrIncomplete.Error(),
-						Hint: "run the script again, and let it come to its end",
-					})
-				}
-				head.Run.Window = max(head.Run.Window, probe.NewSnapshot(s.capture).Over().Seconds())
-				head.Run.Inventory = append(head.Run.Inventory, s.path)
-			}
-			head.Run.Duration = time.Since(started).Seconds()
-			return out.finish(c, sinks, j.report(head, report.Rules(rules), hosts))
+			return out.finish(c, sinks, j.report(head, report.Rules(rules), roll))
 		},
 	}
 	ch.flags(cmd.Flags())

@@ -30,10 +30,15 @@ func (s savedCapture) name() string {
 	return strings.TrimSuffix(filepath.Base(s.path), filepath.Ext(s.path))
 }
 
-// loadCaptures reads captures: files, folders of them such as a run's, and "-" for the
-// standard input. Everything that is wrong is told at once.
+// loadCaptures reads captures; see eachCapture.
 func loadCaptures(c *console, args []string) (all []savedCapture, _ error) {
-	var wrong error
+	err := eachCapture(c, args, func(s savedCapture) { all = append(all, s) })
+	return all, err
+}
+
+// eachCapture reads captures, one by one: files, folders of them such as a run's, and "-" for
+// the standard input. Everything that is wrong is told at once.
+func eachCapture(c *console, args []string, yield func(savedCapture)) (wrong error) {
 	for _, arg := range args {
 		paths := []string{arg}
 		if info, err := os.Stat(arg); arg != "-" && err == nil && info.IsDir() {
@@ -48,10 +53,10 @@ func loadCaptures(c *console, args []string) (all []savedCapture, _ error) {
 				wrong = errors.Join(wrong, err)
 				continue
 			}
-			all = append(all, s)
+			yield(s)
 		}
 	}
-	return all, wrong
+	return wrong
 }
 
 // inFolder returns the captures below a folder.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 	"github.com/fleetdrop/fleetdrop/probe/sysctl"
+	"github.com/fleetdrop/fleetdrop/report"
 )
 
 // chosen is which rules of the catalogue judge.
@@ -23,26 +24,43 @@ func (ch *chosen) flags(f *pflag.FlagSet) {
 
 // rules returns the rules that the flags choose, in the order of the catalogue.
 func (ch *chosen) rules() ([]*drop.Rule, error) {
+	return choose(ch, drop.Catalogue(), func(r *drop.Rule) (id, name string) { return r.ID, r.Name }, func(pattern string) error {
+		return fmt.Errorf("no rule is called %q; %s", pattern, ruleMeant(pattern))
+	})
+}
+
+// among returns the rules that the flags choose of those that a saved run has asked. One that it
+// has not asked found nothing, and that is not what it would say.
+func (ch *chosen) among(asked []report.Rule) ([]report.Rule, error) {
+	if _, err := ch.rules(); err != nil {
+		return nil, err
+	}
+	return choose(ch, slices.Clone(asked), func(r report.Rule) (id, name string) { return r.ID, r.Name }, func(pattern string) error {
+		return fmt.Errorf("the run did not ask the rule %q", pattern)
+	})
+}
+
+// choose keeps the rules that the flags choose. Each pattern must name one.
+func choose[R any](ch *chosen, all []R, names func(R) (id, name string), unknown func(pattern string) error) ([]R, error) {
+	matches := func(r R, pattern string) bool {
+		id, name := names(r)
+		isID, err := path.Match(strings.ToUpper(pattern), id)
+		isName, _ := path.Match(strings.ToLower(pattern), name)
+		return err == nil && (isID || isName)
+	}
 	for _, pattern := range slices.Concat(ch.rule, ch.skipRule) {
-		if !slices.ContainsFunc(drop.Catalogue(), func(r *drop.Rule) bool { return matches(r, pattern) }) {
-			return nil, fmt.Errorf("no rule is called %q; %s", pattern, ruleMeant(pattern))
+		if !slices.ContainsFunc(all, func(r R) bool { return matches(r, pattern) }) {
+			return nil, unknown(pattern)
 		}
 	}
-	rules := slices.DeleteFunc(drop.Catalogue(), func(r *drop.Rule) bool {
+	rules := slices.DeleteFunc(all, func(r R) bool {
 		named := func(pattern string) bool { return matches(r, pattern) }
 		return len(ch.rule) > 0 && !slices.ContainsFunc(ch.rule, named) || slices.ContainsFunc(ch.skipRule, named)
 	})
-	if len(rules) == 0 {
+	if len(rules) == 0 && len(ch.skipRule) > 0 {
 		return nil, fmt.Errorf("--skip-rule leaves no rule")
 	}
 	return rules, nil
-}
-
-// matches says that a pattern names the rule.
-func matches(r *drop.Rule, pattern string) bool {
-	id, err := path.Match(strings.ToUpper(pattern), r.ID)
-	name, _ := path.Match(strings.ToLower(pattern), r.Name)
-	return err == nil && (id || name)
 }
 
 // ruleMeant names the rules that a name may have been meant for.

@@ -14,6 +14,7 @@ import (
 
 func newDiff(c *console) *cobra.Command {
 	var (
+		ch   chosen
 		j    judging
 		out  output
 		runs string
@@ -70,7 +71,10 @@ Exit codes: 0 done · 1 new or worse findings at or above --fail-on or --fail-on
 			if same(path, saved.Path) {
 				return fmt.Errorf("%s and %s are one run: name two", cmp.Or(old, name), name)
 			}
-			earlier, err := run.Earlier(dir, path)
+			if _, err := run.Load(dir, path); err != nil {
+				return err
+			}
+			rules, err := ch.among(saved.Rules)
 			if err != nil {
 				return err
 			}
@@ -79,12 +83,20 @@ Exit codes: 0 done · 1 new or worse findings at or above --fail-on or --fail-on
 				return err
 			}
 			j.Changed = true
-			r := j.again(saved)
-			r.Against(earlier)
+			shelf := run.NewShelf()
+			defer shelf.Close()
+			r, err := j.again(saved, rules, shelf)
+			if err == nil {
+				err = against(r, dir, path, j.see(saved, rules))
+			}
+			if err != nil {
+				return errors.Join(err, discard(sinks))
+			}
 			return out.finish(c, sinks, r)
 		},
 	}
 	runsFlag(cmd.Flags(), &runs)
+	ch.flags(cmd.Flags())
 	j.flags(cmd.Flags())
 	out.table = report.WriteChanges
 	out.flags(cmd.Flags())

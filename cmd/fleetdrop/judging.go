@@ -87,7 +87,8 @@ func loadBaseline(name, runs string) (report.Baseline, error) {
 	if err != nil {
 		return nil, err
 	}
-	return report.BaselineOf(saved.Hosts), nil
+	known := report.Baseline{}
+	return known, saved.Each(known.Add)
 }
 
 // gateFrom takes the policy's fail_on where no flag says otherwise.
@@ -117,11 +118,11 @@ func (j *judging) judge(h inventory.Host, s *probe.Snapshot, rules []*drop.Rule)
 }
 
 // report makes the report of hosts that were judged.
-func (j *judging) report(head report.Head, rules []report.Rule, hosts []report.Host) *report.Report {
+func (j *judging) report(head report.Head, rules []report.Rule, roll *report.Roll) *report.Report {
 	if j.policy != nil {
-		head.Policy = report.PolicyOf(j.policy, rules, hosts, j.now)
+		head.Policy = roll.Policy(j.policy, rules, j.now)
 	}
-	return report.New(head, rules, hosts, j.Gates)
+	return roll.Report(head, rules, j.Gates)
 }
 
 // script is what reads that on a host.

@@ -12,6 +12,7 @@ import (
 
 func newMerge(c *console) *cobra.Command {
 	var (
+		ch   chosen
 		j    judging
 		out  output
 		runs string
@@ -53,26 +54,35 @@ Exit codes: as those of scan; 2 also if the runs are not of one scan, 3 if a sha
 			if err != nil {
 				return err
 			}
+			rules, err := ch.among(whole.Rules)
+			if err != nil {
+				return err
+			}
 			sinks, err := out.open(c)
 			if err != nil {
 				return err
 			}
-			r := j.again(whole)
-			if dir == "" {
-				return out.finish(c, sinks, r)
+			var keep *run.Writer
+			plan := run.Plan{Of: whole.Of}
+			if dir != "" {
+				plan.Last = run.Before(dir, whole.Of, "", "")
+				if keep, err = run.Create(dir, whole.Head, whole.Rules, plan); err != nil {
+					return errors.Join(err, discard(sinks))
+				}
 			}
-			plan := run.Plan{Of: whole.Of, Last: run.Before(dir, whole.Of, "", "")}
-			keep, err := run.Create(dir, whole.Head, whole.Rules, plan)
+			shelf := shelfOf(keep)
+			defer shelf.Close()
+			r, err := j.again(whole, rules, shelf)
 			if err != nil {
-				return errors.Join(err, discard(sinks))
+				return errors.Join(err, abandon(keep), discard(sinks))
 			}
-			for _, h := range whole.Hosts {
-				keep.Add(h)
-			}
-			if err := against(r, dir, plan.Last); err != nil {
+			if err := against(r, dir, plan.Last, j.see(whole, rules)); err != nil {
 				fmt.Fprintln(c.stderr, "fleetdrop: warning:", err)
 			}
 			failed := out.finish(c, sinks, r)
+			if keep == nil {
+				return failed
+			}
 			keep.Judged(r.Policy)
 			if err := keep.Close(whole.Head.Run); err != nil {
 				fmt.Fprintln(c.stderr, "fleetdrop:", err)
@@ -85,6 +95,7 @@ Exit codes: as those of scan; 2 also if the runs are not of one scan, 3 if a sha
 		},
 	}
 	runsFlag(cmd.Flags(), &runs)
+	ch.flags(cmd.Flags())
 	j.flags(cmd.Flags())
 	out.flags(cmd.Flags())
 	return cmd

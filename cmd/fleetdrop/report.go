@@ -18,6 +18,7 @@ var errNoRun = errors.New("--runs none keeps no run: name a folder")
 
 func newReport(c *console) *cobra.Command {
 	var (
+		ch   chosen
 		j    judging
 		out  output
 		runs string
@@ -44,6 +45,10 @@ the beginning of it, or "latest", which is the default.`,
 			if err != nil {
 				return err
 			}
+			rules, err := ch.among(saved.Rules)
+			if err != nil {
+				return err
+			}
 			if err := j.load(c, runs); err != nil {
 				return err
 			}
@@ -51,9 +56,14 @@ the beginning of it, or "latest", which is the default.`,
 			if err != nil {
 				return err
 			}
-			r := j.again(saved)
+			shelf := run.NewShelf()
+			defer shelf.Close()
+			r, err := j.again(saved, rules, shelf)
+			if err != nil {
+				return errors.Join(err, discard(sinks))
+			}
 			if last := filepath.Join(filepath.Dir(saved.Path), saved.Last); saved.Last != "" && run.Exists(last) {
-				if err := against(r, filepath.Dir(saved.Path), saved.Last); err != nil {
+				if err := against(r, filepath.Dir(saved.Path), saved.Last, j.see(saved, rules)); err != nil {
 					fmt.Fprintln(c.stderr, "fleetdrop: warning:", err)
 				}
 			}
@@ -61,6 +71,7 @@ the beginning of it, or "latest", which is the default.`,
 		},
 	}
 	runsFlag(cmd.Flags(), &runs)
+	ch.flags(cmd.Flags())
 	j.flags(cmd.Flags())
 	out.flags(cmd.Flags())
 	return cmd
@@ -75,16 +86,51 @@ func savedRuns(flag string) (string, error) {
 	return dir, err
 }
 
-// again is the report of a saved run. With a policy, findings are seen as that has it.
-func (j *judging) again(saved *run.Saved) *report.Report {
-	if j.policy == nil {
-		return saved.Report(j.Gates)
+// again is the report of a saved run: of those of its rules, with its hosts on the shelf.
+func (j *judging) again(saved *run.Saved, rules []report.Rule, shelf *run.Shelf) (*report.Report, error) {
+	roll, err := saved.Roll(shelf, j.see(saved, rules))
+	if err != nil {
+		return nil, err
 	}
-	hosts := make([]report.Host, len(saved.Hosts))
-	for i, h := range saved.Hosts {
-		hosts[i] = h.Under(j.policy, j.now)
+	return j.report(saved.Head, rules, roll), nil
+}
+
+// see makes of a host of a saved run what those of its rules found; with a policy, as that has
+// it.
+func (j *judging) see(saved *run.Saved, rules []report.Rule) func(*report.Host) {
+	asked := make(map[string]bool, len(rules))
+	for _, r := range rules {
+		asked[r.ID] = true
 	}
-	return j.report(saved.Head, saved.Rules, hosts)
+	return func(h *report.Host) {
+		if len(rules) < len(saved.Rules) {
+			*h = h.Only(asked)
+		}
+		if j.policy != nil {
+			*h = h.Under(j.policy, j.now)
+		}
+	}
+}
+
+// against holds a report against the last run of the same hosts, whose hosts are seen like its
+// own, if there is one.
+func against(r *report.Report, dir, last string, see func(*report.Host)) error {
+	if last == "" {
+		return nil
+	}
+	earlier, err := run.Load(dir, last)
+	if err == nil {
+		err = r.Against(earlier.Head.Run, func(yield func(*report.Host)) error {
+			return earlier.Each(func(h *report.Host) {
+				see(h)
+				yield(h)
+			})
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("the last run is not compared: %w", err)
+	}
+	return nil
 }
 
 // completeRuns offers the saved runs, the newest first.

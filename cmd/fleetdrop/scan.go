@@ -184,6 +184,7 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	if err != nil {
 		return errors.Join(err, discard(sinks))
 	}
+	defer samples.Close()
 	if s.deadline > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.deadline)
@@ -191,7 +192,9 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	}
 	shows := newProgress(c, s.progressMode, s.quiet, fleet)
 	fleet.Warn = shows.warn
-	all := make([]report.Host, 0, len(hosts))
+	shelf := shelfOf(keep)
+	defer shelf.Close()
+	roll := report.NewRoll(shelf.Host)
 	alone := 0 // hosts without an earlier sample
 	lines := begin(sinks, head, report.Rules(rules), s.Baseline)
 	shows.start()
@@ -201,10 +204,9 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 			alone++
 		}
 		shows.done(&h)
-		all = append(all, h)
+		roll.Add(shelf.Add(h), &h)
 		lines.host(h)
 		if keep != nil {
-			keep.Add(h)
 			sample := snapshot.Sample()
 			if sample == nil { // it was not read: what the last run knew is still the last that is known
 				sample = samples.Of(h.Name)
@@ -217,22 +219,19 @@ func (s *scan) run(ctx context.Context, c *console, abort <-chan struct{}, names
 	})
 	shows.stop()
 	if s.since != "" && alone > 0 {
-		shows.warn(fmt.Sprintf("--since last: of %d of %d hosts the last run has no counters of this boot; of them only totals since boot are known", alone, len(all)))
+		shows.warn(fmt.Sprintf("--since last: of %d of %d hosts the last run has no counters of this boot; of them only totals since boot are known", alone, roll.Len()))
 	}
 	if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 		shows.warn(fmt.Sprintf("the scan ended by --deadline %v; what was gathered is reported", s.deadline))
 	}
 	if err != nil && ctx.Err() == nil {
-		if keep != nil {
-			err = errors.Join(err, keep.Abandon())
-		}
-		return errors.Join(err, discard(sinks))
+		return errors.Join(err, abandon(keep), discard(sinks))
 	}
 	head.Run.Duration = time.Since(started).Round(10 * time.Millisecond).Seconds()
 	head.Run.Interrupted = errors.Is(context.Cause(ctx), errInterrupted)
-	result := s.report(head, report.Rules(rules), all)
+	result := s.report(head, report.Rules(rules), roll)
 	if keep != nil {
-		if err := against(result, filepath.Dir(keep.Path()), keep.Last()); err != nil {
+		if err := against(result, filepath.Dir(keep.Path()), keep.Last(), func(*report.Host) {}); err != nil {
 			shows.warn(err.Error())
 		}
 	}
@@ -281,17 +280,21 @@ func (s *scan) keep(head *report.Head, rules []*drop.Rule) (*run.Writer, *run.Sa
 	return w, samples, err
 }
 
-// against holds a report against the last run of the same hosts, if there is one.
-func against(r *report.Report, dir, last string) error {
-	if last == "" {
+// abandon removes what was kept of a run, if it was to be.
+func abandon(keep *run.Writer) error {
+	if keep == nil {
 		return nil
 	}
-	earlier, err := run.Earlier(dir, last)
-	if err != nil {
-		return fmt.Errorf("the last run is not compared: %w", err)
+	return keep.Abandon()
+}
+
+// shelfOf is where hosts lie until they are reported: with the run that is kept, or for no
+// longer than that.
+func shelfOf(keep *run.Writer) *run.Shelf {
+	if keep == nil {
+		return run.NewShelf()
 	}
-	r.Against(earlier)
-	return nil
+	return keep.Shelf()
 }
 
 // hostOf judges what came of a host, and returns what it was judged by.

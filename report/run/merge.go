@@ -2,6 +2,7 @@ package run
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -49,18 +50,8 @@ func Merge(paths []string) (*Saved, error) {
 				p.Run.Started.Format(time.DateTime), newest.path, newest.Run.Started.Format(time.DateTime))
 		}
 	}
-	whole := &Saved{Rules: newest.Rules, Of: newest.Of}
-	seen := map[string]bool{}
 	began, ended := newest.Run.Started, newest.Run.Started
 	for _, p := range parts {
-		if _, err := each(p.path, func(h *report.Host) {
-			if !seen[h.Name] {
-				seen[h.Name] = true
-				whole.Hosts = append(whole.Hosts, *h)
-			}
-		}); err != nil {
-			return nil, err
-		}
 		if p.Run.Started.Before(began) {
 			began = p.Run.Started
 		}
@@ -68,14 +59,33 @@ func Merge(paths []string) (*Saved, error) {
 			ended = end
 		}
 	}
-	if err := whole.addMissing(parts, seen); err != nil {
-		return nil, err
-	}
 	head := report.Head{Schema: report.Schema, Tool: newest.Tool, Run: newest.Run, Policy: joined(parts)}
 	head.Run.ID, head.Run.Shard, head.Run.Interrupted = NewID(began), "", false
 	head.Run.Started, head.Run.Duration = began, ended.Sub(began).Seconds()
-	whole.Head = head
-	return whole, nil
+	return &Saved{Head: head, Rules: newest.Rules, Of: newest.Of, lines: all(parts)}, nil
+}
+
+// all reads the lines of the hosts of all parts, each host from the first that has it, and then
+// a line for each that no run has.
+func all(parts []part) func(yield func(line []byte) error) error {
+	return func(yield func(line []byte) error) error {
+		seen := map[string]bool{}
+		for _, p := range parts {
+			if err := p.hosts(p.path)(func(line []byte) error {
+				var of struct {
+					Name string `json:"name"`
+				}
+				if err := json.Unmarshal(line, &of); err != nil || seen[of.Name] {
+					return err
+				}
+				seen[of.Name] = true
+				return yield(line)
+			}); err != nil {
+				return err
+			}
+		}
+		return missing(parts, seen, yield)
+	}
 }
 
 // joined is the policy with what its waivers did in all parts. One that a part found unused may
@@ -106,15 +116,16 @@ func joined(parts []part) *report.Policy {
 	return all
 }
 
-// addMissing adds the hosts that no run has.
-func (s *Saved) addMissing(parts []part, seen map[string]bool) error {
+// missing makes a line for each host that no run has.
+func missing(parts []part, seen map[string]bool, yield func(line []byte) error) error {
 	there := map[string]bool{}
 	for _, p := range parts {
 		there[p.Run.Shard] = true
 	}
-	return eachLine(filepath.Join(parts[0].path, allFile), func(m *Member) {
-		if seen[m.Name] {
-			return
+	return eachLine(filepath.Join(parts[0].path, allFile), func(line []byte) error {
+		var m Member
+		if err := decode(line, &m); err != nil || seen[m.Name] {
+			return err
 		}
 		seen[m.Name] = true
 		said := "there is no run of shard " + m.Shard
@@ -122,7 +133,11 @@ func (s *Saved) addMissing(parts []part, seen map[string]bool) error {
 			said = "the run of shard " + m.Shard + " ended before it came to this host"
 		}
 		m.Error = &report.Error{Code: "shard-missing", Message: said, Hint: "scan with --shard " + m.Shard + " again, and merge again"}
-		s.Hosts = append(s.Hosts, m.Host)
+		line, err := report.Line(m.Host)
+		if err != nil {
+			return err
+		}
+		return yield(line)
 	})
 }
 

@@ -2,6 +2,7 @@ package run
 
 import (
 	"bytes"
+	"errors"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -36,7 +37,6 @@ func saveShard(t *testing.T, dir string, shard inventory.Shard, at time.Time, al
 	for _, host := range all {
 		if shard.Has(host.Name) {
 			w.Add(host)
-			w.flush()
 		}
 	}
 	if !closed {
@@ -81,7 +81,7 @@ func TestMerge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := timeless(written(t, "json", whole.Report(gates))); got != want {
+	if got := timeless(written(t, "json", reportOf(t, whole, gates))); got != want {
 		t.Errorf("the merged report differs:\n%.3000s\nwant\n%.3000s", got, want)
 	}
 	r := whole.Head.Run
@@ -109,7 +109,7 @@ func TestMergeMissing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := whole.Report(report.Gates{})
+	r := reportOf(t, whole, report.Gates{})
 	if len(r.Hosts) != len(all) {
 		t.Errorf("%d hosts of %d", len(r.Hosts), len(all))
 	}
@@ -212,24 +212,27 @@ func TestBefore(t *testing.T) {
 	}
 }
 
-// TestEarlier reads of a run what diffs need, as the hosts themselves would give it.
+// TestEarlier holds a report against a run as against the hosts themselves.
 func TestEarlier(t *testing.T) {
 	all := hosts(t)
 	dir := t.TempDir()
 	saveShard(t, dir, inventory.Shard{N: 1, Of: 1}, started, all, nil, true)
-	e, err := Earlier(dir, Latest)
+	saved, err := Load(dir, Latest)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := head(started.Add(time.Hour))
 	want := report.New(h, report.Rules(drop.Catalogue()), slices.Clone(all), report.Gates{})
-	direct := report.NewEarlier(head(started).Run)
-	for i := range all {
-		direct.Add(&all[i])
-	}
 	got := report.New(h, report.Rules(drop.Catalogue()), slices.Clone(all), report.Gates{})
-	want.Against(direct)
-	got.Against(e)
+	direct := func(yield func(*report.Host)) error {
+		for i := range all {
+			yield(&all[i])
+		}
+		return nil
+	}
+	if err := errors.Join(want.Against(head(started).Run, direct), got.Against(saved.Head.Run, saved.Each)); err != nil {
+		t.Fatal(err)
+	}
 	got.Changes.Since, want.Changes.Since = report.ChangesSince{}, report.ChangesSince{}
 	if a, b := written(t, "json", got), written(t, "json", want); !bytes.Equal(a, b) || len(got.Changes.Findings) != 0 {
 		t.Errorf("it differs: %+v", got.Changes)

@@ -14,44 +14,21 @@ import (
 	"github.com/fleetdrop/fleetdrop/report"
 )
 
-// A Saved is a run that was read back.
+// A Saved is a run that is read back.
 type Saved struct {
 	Path  string
 	Head  report.Head
 	Rules []report.Rule
-	Hosts []report.Host // in the order in which they finished, without their risk
 	Of    Of
 	Last  string // the ID of the run that it was held against; empty without one
+
+	lines func(yield func(line []byte) error) error // its hosts
 }
 
-// Report ranks the hosts again: it is the report of the scan, to the byte, if it is held
-// Against the same run.
-func (s *Saved) Report(gates report.Gates) *report.Report {
-	return report.New(s.Head, s.Rules, slices.Clone(s.Hosts), gates)
-}
-
-// Load reads a run: by its path, by its name in dir or the beginning of that if no other
+// Load finds a run: by its path, by its name in dir or the beginning of that if no other
 // begins so, or "latest". A run that was never closed counts as interrupted; what it saved
 // is there.
 func Load(dir, name string) (*Saved, error) {
-	path, err := Find(dir, name)
-	if err != nil {
-		return nil, err
-	}
-	s := &Saved{Path: path}
-	m, err := each(path, func(h *report.Host) { s.Hosts = append(s.Hosts, *h) })
-	if err != nil {
-		return nil, err
-	}
-	s.Head = report.Head{Schema: report.Schema, Tool: m.Tool, Run: m.Run, Policy: m.Policy}
-	s.Head.Run.Interrupted = s.Head.Run.Interrupted || !m.Finished
-	s.Rules, s.Of, s.Last = m.Rules, m.Of, m.Last
-	return s, nil
-}
-
-// Earlier reads of a run what it takes to hold a later one against it, host by host. It
-// takes names as Load does.
-func Earlier(dir, name string) (*report.Earlier, error) {
 	path, err := Find(dir, name)
 	if err != nil {
 		return nil, err
@@ -60,9 +37,48 @@ func Earlier(dir, name string) (*report.Earlier, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := report.NewEarlier(m.Run)
-	_, err = each(path, e.Add)
-	return e, err
+	s := &Saved{Path: path, Rules: m.Rules, Of: m.Of, Last: m.Last, lines: m.hosts(path)}
+	s.Head = report.Head{Schema: report.Schema, Tool: m.Tool, Run: m.Run, Policy: m.Policy}
+	s.Head.Run.Interrupted = s.Head.Run.Interrupted || !m.Finished
+	return s, nil
+}
+
+// Each calls yield for each host of the run, in the order in which they finished, without
+// their risk. It keeps none of them.
+func (s *Saved) Each(yield func(*report.Host)) error {
+	return s.lines(func(line []byte) error {
+		h := &report.Host{}
+		if err := decode(line, h); err != nil {
+			return err
+		}
+		yield(h)
+		return nil
+	})
+}
+
+// Roll puts the hosts on a shelf and calls the roll of them. Each is seen as see makes it; nil
+// leaves it as it is. With that, and the same rules, it is the report of the scan, to the
+// byte, if it is held Against the same run.
+func (s *Saved) Roll(shelf *Shelf, see func(*report.Host)) (*report.Roll, error) {
+	roll := report.NewRoll(func(place int) (*report.Host, error) {
+		h, err := shelf.Host(place)
+		if err == nil && see != nil {
+			see(h)
+		}
+		return h, err
+	})
+	err := s.lines(func(line []byte) error {
+		h := &report.Host{}
+		if err := decode(line, h); err != nil {
+			return err
+		}
+		if see != nil {
+			see(h)
+		}
+		roll.Add(shelf.pack.add(line), h)
+		return nil
+	})
+	return roll, err
 }
 
 // Exists says that there is a run at the path.
@@ -85,48 +101,46 @@ func Before(dir string, of Of, shard, than string) string {
 	return ""
 }
 
-// each calls yield for each host of a run, in the order in which they finished. The end of
+// hosts reads the lines of the hosts of a run, in the order in which they finished. The end of
 // a run that was never closed may be missing.
-func each(path string, yield func(*report.Host)) (m meta, err error) {
-	if m, err = readMeta(path); err != nil {
-		return m, err
+func (m meta) hosts(path string) func(yield func(line []byte) error) error {
+	return func(yield func(line []byte) error) error {
+		name, n := filepath.Join(path, hostsFile), 0
+		err := eachLine(name, func(line []byte) error {
+			n++
+			return yield(line)
+		})
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF) && !m.Finished:
+			return nil
+		case err == nil && n < m.Hosts:
+			return fmt.Errorf("%s: it has %d hosts of %d", name, n, m.Hosts)
+		}
+		return err
 	}
-	err = eachLine(filepath.Join(path, hostsFile), func(h *report.Host) {
-		h.Share()
-		yield(h)
-	})
-	if errors.Is(err, io.ErrUnexpectedEOF) && !m.Finished {
-		err = nil
-	}
-	return m, err
 }
 
-// eachLine reads lines of JSON until the end. An error comes after the lines before it.
-func eachLine[T any](name string, yield func(*T)) error {
+// eachLine reads the lines of a file until the end. An error comes after the lines before it.
+func eachLine(name string, yield func(line []byte) error) error {
 	file, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	zip, err := gzip.NewReader(file)
+	zip, err := gzip.NewReader(bufio.NewReader(file))
 	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF // nothing was flushed yet
+		return nil // it has no line
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	dec := json.NewDecoder(bufio.NewReader(zip))
-	dec.UseNumber() // counters have 64 bits
-	for {
-		var line T
-		switch err := dec.Decode(&line); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("%s: %w", name, err)
+	for in := bufio.NewReader(zip); err == nil; {
+		var line []byte
+		if line, err = in.ReadBytes('\n'); err == nil {
+			err = yield(line)
 		}
-		yield(&line)
 	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 func readMeta(path string) (m meta, err error) {

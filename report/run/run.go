@@ -52,6 +52,7 @@ type meta struct {
 	Rules    []report.Rule  `json:"rules"`
 	Policy   *report.Policy `json:"policy,omitempty"` // what became of it
 	Of       Of             `json:"of"`
+	Hosts    int            `json:"hosts"`    // how many; known when it is finished
 	Last     string         `json:"last"`     // the ID of the run that this one was held against; empty without one
 	Finished bool           `json:"finished"` // Close was called; without it the scan ended like a candle
 }

@@ -1,12 +1,9 @@
 package run
 
 import (
-	"bytes"
-	"compress/flate"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path/filepath"
 
@@ -19,29 +16,25 @@ type sampleLine struct {
 	Sample *probe.Sample `json:"sample"`
 }
 
-// Samples are the counters that a run found on its hosts. They stay packed until they are
-// asked for: 10,000 hosts are in some 20 MiB.
+// Samples are the counters that a run found on its hosts. They are read when they are asked
+// for.
 type Samples struct {
-	packed map[string][]byte
+	pack   *pack
+	places map[string]int // by host
 }
-
-// maxSample is more than any sample has.
-const maxSample = 8 << 20
 
 // LoadSamples reads the samples of a run in dir. A run that kept none has none.
 func LoadSamples(dir, id string) (*Samples, error) {
-	s := &Samples{map[string][]byte{}}
-	var pack bytes.Buffer
-	zip, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is valid
-	err := eachLine(filepath.Join(dir, id, samplesFile), func(line *struct {
-		Host   string          `json:"host"`
-		Sample json.RawMessage `json:"sample"`
-	}) {
-		pack.Reset()
-		zip.Reset(&pack)
-		zip.Write(line.Sample) // a buffer takes it all
-		zip.Close()
-		s.packed[line.Host] = bytes.Clone(pack.Bytes())
+	s := &Samples{newUnnamed(), map[string]int{}}
+	err := eachLine(filepath.Join(dir, id, samplesFile), func(line []byte) error {
+		var of struct {
+			Host string `json:"host"`
+		}
+		if err := json.Unmarshal(line, &of); err != nil {
+			return err
+		}
+		s.places[of.Host] = s.pack.add(line)
+		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -51,15 +44,22 @@ func LoadSamples(dir, id string) (*Samples, error) {
 
 // Of returns the sample of a host; nil if there is none.
 func (s *Samples) Of(host string) *probe.Sample {
-	if s == nil || s.packed[host] == nil {
+	if s == nil {
 		return nil
 	}
-	text, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(s.packed[host])), maxSample))
-	sample := &probe.Sample{}
-	if err != nil || json.Unmarshal(text, sample) != nil {
+	var line sampleLine
+	if place, known := s.places[host]; !known || s.pack.read(place, &line) != nil {
 		return nil
 	}
-	return sample
+	return line.Sample
+}
+
+// Close ends them.
+func (s *Samples) Close() error {
+	if s == nil {
+		return nil
+	}
+	return s.pack.close()
 }
 
 // Sample keeps the counters of a host, for the next scan. A host without a sample has none.
@@ -69,7 +69,7 @@ func (w *Writer) Sample(host string, sample *probe.Sample) {
 	}
 	line, err := json.Marshal(sampleLine{host, sample})
 	if err != nil {
-		err = fmt.Errorf("the counters of a host: %w", err)
+		w.samples.fail(fmt.Errorf("the counters of a host: %w", err))
 	}
-	w.write(&w.samples, append(line, '\n'), err)
+	w.samples.add(append(line, '\n'))
 }

@@ -13,7 +13,6 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/fleetdrop/fleetdrop/inventory"
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -26,34 +25,12 @@ type Writer struct {
 	root *os.Root
 	meta meta
 
-	mu       sync.Mutex
-	hosts    lines
-	samples  lines
+	hosts    *Shelf
+	samples  *pack
 	captures bool
-	flushing *time.Timer // runs while there are lines that are in no file yet
-	err      error       // the first; nothing is written after it
-}
 
-// lines is a file that grows line by line.
-type lines struct {
-	file *os.File
-	zip  *gzip.Writer
-}
-
-func openLines(root *os.Root, name string) (lines, error) {
-	file, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return lines{}, err
-	}
-	zip, _ := gzip.NewWriterLevel(file, gzip.BestSpeed) // the level is valid
-	return lines{file, zip}, nil
-}
-
-func (l *lines) close() error {
-	if l.file == nil {
-		return nil
-	}
-	return cmp.Or(l.zip.Close(), l.file.Sync(), l.file.Close())
+	mu  sync.Mutex
+	err error // the first of a line or a capture
 }
 
 // A Plan is what is known of a run before it begins, beside its head.
@@ -105,24 +82,23 @@ func create(dir, path string, captures bool) (*Writer, error) {
 		return nil, err
 	}
 	w := &Writer{dir: dir, root: root, captures: captures}
-	w.hosts, err = openLines(root, hostsFile)
+	hosts, err := newPack(root, hostsFile)
 	if err == nil {
-		w.samples, err = openLines(root, samplesFile)
+		w.samples, err = newPack(root, samplesFile)
 	}
+	w.hosts = &Shelf{hosts}
 	if err == nil && captures {
 		err = root.Mkdir(capturesDir, 0o700)
 	}
 	if err != nil {
-		return nil, errors.Join(err, w.hosts.close(), w.samples.close(), root.Close())
+		return nil, errors.Join(err, w.hosts.Close(), w.samples.close(), root.Close())
 	}
 	return w, nil
 }
 
 // Abandon removes the run, instead of Close: nothing came of it.
 func (w *Writer) Abandon() error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return errors.Join(w.closeLines(), w.root.Close(), os.RemoveAll(w.Path()))
+	return errors.Join(w.hosts.Close(), w.samples.close(), w.root.Close(), os.RemoveAll(w.Path()))
 }
 
 // Path is the directory of the run.
@@ -131,48 +107,11 @@ func (w *Writer) Path() string { return filepath.Join(w.dir, w.meta.Run.ID) }
 // Last is the ID of the run that this one is to be held against; empty without one.
 func (w *Writer) Last() string { return w.meta.Last }
 
-// flushEvery bounds what a scan that is killed loses.
-const flushEvery = time.Second
+// Add saves a host. Its place is that on the Shelf.
+func (w *Writer) Add(h report.Host) (place int) { return w.hosts.Add(h) }
 
-// Add saves a host. What is wrong with writing is said by Close: it is no reason to end a
-// scan.
-func (w *Writer) Add(h report.Host) {
-	h.Risk = nil // it is made of all hosts, again at each reading
-	line, err := report.Line(h)
-	w.write(&w.hosts, line, err)
-}
-
-// write adds a line. An error of making it is one too.
-func (w *Writer) write(to *lines, line []byte, err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.err == nil && err == nil {
-		_, err = to.zip.Write(line)
-	}
-	if w.flushing == nil {
-		w.flushing = time.AfterFunc(flushEvery, w.flush)
-	}
-	w.err = cmp.Or(w.err, err)
-}
-
-// flush writes the lines to their files.
-func (w *Writer) flush() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.flushing != nil && w.err == nil {
-		w.err = cmp.Or(w.hosts.zip.Flush(), w.samples.zip.Flush())
-	}
-	w.flushing = nil
-}
-
-// closeLines ends the files.
-func (w *Writer) closeLines() error {
-	if w.flushing != nil {
-		w.flushing.Stop()
-		w.flushing = nil
-	}
-	return cmp.Or(w.hosts.close(), w.samples.close())
-}
+// Shelf has the hosts that were added, until Close.
+func (w *Writer) Shelf() *Shelf { return w.hosts }
 
 // Capture keeps what a host said, if that was asked for.
 func (w *Writer) Capture(h inventory.Host, c *probe.Capture) {
@@ -196,8 +135,8 @@ func (w *Writer) Close(run report.Run) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	run.ID = w.meta.Run.ID
-	w.meta.Run, w.meta.Finished = run, true
-	err := cmp.Or(w.err, w.closeLines())
+	w.meta.Run, w.meta.Hosts, w.meta.Finished = run, len(w.hosts.pack.lines), true
+	err := cmp.Or(w.err, w.hosts.Close(), w.samples.close())
 	if err == nil {
 		err = w.writeMeta()
 	}
@@ -210,20 +149,21 @@ func (w *Writer) Close(run report.Run) error {
 
 // writeAll keeps who is in the inventory.
 func (w *Writer) writeAll(all []Member) error {
-	out, err := openLines(w.root, allFile)
+	file, err := w.root.OpenFile(allFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
+	zip, _ := gzip.NewWriterLevel(file, gzip.BestSpeed) // the level is valid
 	for i := range all {
 		var line []byte
 		if line, err = report.Line(&all[i]); err == nil {
-			_, err = out.zip.Write(line)
+			_, err = zip.Write(line)
 		}
 		if err != nil {
 			break
 		}
 	}
-	return cmp.Or(err, out.close())
+	return cmp.Or(err, zip.Close(), file.Sync(), file.Close())
 }
 
 func (w *Writer) writeMeta() error {

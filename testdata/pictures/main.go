@@ -80,7 +80,11 @@ func scan(program string) (*report.Report, error) {
 		return nil, err
 	}
 	saved.Head.Run.Duration = 0
-	return saved.Report(report.Gates{}), nil
+	roll, err := saved.Roll(run.NewShelf(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return roll.Report(saved.Head, saved.Rules, report.Gates{}), nil
 }
 
 // summary is what stands before the first host that is not reached, and before the close view.
