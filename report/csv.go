@@ -11,7 +11,7 @@ import (
 var csvTitles = []string{
 	"rank", "host", "address", "groups", "outcome", "grade", "score", "rule", "name", "stage", "kind", "severity", "scope",
 	"subject", "message", "lost", "lost_per_s", "lost_ratio", "of", "unit", "remedy", "error", "hint", "not_checked",
-	"fingerprint", "waived", "origin", "lost_in_s", "since_last", "known", "change",
+	"fingerprint", "waived", "origin", "lost_in_s", "since_last", "known", "change", "netns_not_read",
 }
 
 // writeCSV writes a row for each finding, and one for each host that has none or was not
@@ -126,6 +126,11 @@ func csvRow(h *Host, f *Finding) []string {
 	text(yes(l.SinceLast))
 	text(yes(f.Known))
 	text(string(f.change))
+	var others *Namespaces
+	if h.Coverage != nil {
+		others = h.Coverage.Namespaces
+	}
+	text(others.notRead())
 	return row
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,4 +201,21 @@ func testHead() Head {
 
 func testReport(t testing.TB) *Report {
 	return New(testHead(), Rules(testRules), fleet(t), Gates{FailOn: At(drop.High)})
+}
+
+// TestEndedEarly has a host whose output ended in a section: what did not come is said once, and
+// no size cap is blamed for it.
+func TestEndedEarly(t *testing.T) {
+	h := Scanned(member("far-2", 53), snapshotOf(t, "far-2", "b53"), testRules, []drop.Verdict{
+		notChecked("FD601", lacks("/proc/net/netstat", probe.Cut)), notChecked("FD107", lacks("/proc/net/dev", probe.Unread)),
+	}).Partial(Error{Code: "partial/lost", Stage: "run", Message: "the connection was lost"})
+	r := New(testHead(), Rules(testRules), []Host{h, fleet(t)[0]}, Gates{})
+	for format, want := range map[string]string{
+		"table": "what the script did not come to  unread: never came", "markdown": "what the script did not come to", "html": "the output of the script ends in it",
+	} {
+		said := string(written(t, format, r, Options{Width: 160}))
+		if strings.Count(said, want) != 1 || strings.Contains(said, "size cap") {
+			t.Errorf("%s: not %q once, or of a size cap:\n%s", format, want, said)
+		}
+	}
 }

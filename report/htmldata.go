@@ -208,6 +208,9 @@ func (p *packer) blindOf(h *Host) int {
 		missing := make([]string, len(n.Missing))
 		for j, m := range n.Missing {
 			missing[j] = m.Section + ": " + stateSays(m.Section, m.State)
+			if h.Error != nil && m.State == "cut" {
+				missing[j] = m.Section + ": cut: the output of the script ends in it"
+			}
 		}
 		said[i] = Visible(n.Rule + " " + strings.Join(missing, ", "))
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/drop"
@@ -109,7 +110,28 @@ func (s *netnsSum) says() (said []string) {
 // says tells how many were read; nothing where there are none.
 func (n *Namespaces) says() string {
 	if n == nil || n.Seen == 0 {
-		return ""
+		return n.notRead()
 	}
-	return fmt.Sprintf("%d of %s read", n.Read, count(n.Seen, "other network namespace"))
+	said := fmt.Sprintf("%d of %s read", n.Read, count(n.Seen, "other network namespace"))
+	if n.Denied > 0 {
+		said += fmt.Sprintf(", those of %d processes denied", n.Denied)
+	}
+	return said
+}
+
+// notRead tells of a host what is not known of them; nothing where all is.
+func (n *Namespaces) notRead() string {
+	var said []string
+	switch {
+	case n == nil:
+		return ""
+	case n.State == probe.Denied.String():
+		return "all other network namespaces are hidden (hidepid)"
+	case n.Read < n.Seen:
+		said = append(said, fmt.Sprintf("%d of %s", n.Seen-n.Read, count(n.Seen, "other network namespace")))
+	}
+	if n.Denied > 0 {
+		said = append(said, fmt.Sprintf("the network namespaces of %d processes", n.Denied))
+	}
+	return strings.Join(said, ", ")
 }

@@ -107,14 +107,17 @@ func TestNamespaces(t *testing.T) {
 // TestNamespacesNotRead has some that could not be read: the host is clean of what was, and
 // it is said what was not.
 func TestNamespacesNotRead(t *testing.T) {
-	for _, test := range []struct{ more, want string }{
-		{"", ""},
-		{"40 /proc/400/net/snmp\n41 /proc/401/net/snmp\n", "2 of 5 other network namespaces on 1 host: on each the 64 that received most are read"},
-		{"ls: 3 processes: Permission denied\n", "the network namespaces of 3 processes on 1 host: this login may not look at them"},
+	for _, test := range []struct{ more, want, row string }{
+		{"", "", ""},
+		{"40 /proc/400/net/snmp\n41 /proc/401/net/snmp\n", "2 of 5 other network namespaces on 1 host: on each the 64 that received most are read", ",2 of 5 other network namespaces\n"},
+		{"ls: 3 processes: Permission denied\n", "the network namespaces of 3 processes on 1 host: this login may not look at them", ",the network namespaces of 3 processes\n"},
 	} {
 		r := pods(t, [3]int{100, 200, 300}, 0, test.more)
 		if grade := r.Hosts[0].Risk.Grade; grade != Clean {
 			t.Errorf("%q: %s", test.more, grade)
+		}
+		if rows := string(written(t, "csv", r, Options{})); !strings.Contains(rows, test.row) || !strings.Contains(rows, "change,netns_not_read\n") {
+			t.Errorf("%q: csv says %s", test.more, rows)
 		}
 		for _, format := range []string{"table", "markdown"} {
 			said := strings.Join(strings.Fields(string(written(t, format, r, Options{Width: 200}))), " ")
@@ -148,6 +151,9 @@ func TestNamespacesNotRead(t *testing.T) {
 	}
 	hidden := Scanned(inventory.Host{Name: "x"}, probe.NewSnapshot(c), nil, nil)
 	r := New(testHead(), nil, []Host{hidden}, Gates{})
+	if rows := string(written(t, "csv", r, Options{})); !strings.Contains(rows, ",all other network namespaces are hidden (hidepid)\n") {
+		t.Errorf("csv says %s", rows)
+	}
 	if said := string(written(t, "table", r, Options{Width: 200})); !strings.Contains(said, "hidepid") {
 		t.Errorf("hidden: %q", said)
 	}

@@ -208,8 +208,8 @@ func (s *summary) addMissing(r *Report) {
 		for _, n := range h.NotChecked {
 			for _, m := range n.Missing {
 				m.Section = general(m.Section)
-				if h.Error != nil && m.State == "unread" { // the error says why, and once is enough
-					m.Section = "what the script did not come to"
+				if h.Error != nil && (m.State == "unread" || m.State == "cut") { // the error says why, and once is enough
+					m = Missing{"what the script did not come to", "unread"}
 				}
 				sum := sums[m]
 				if sum == nil {

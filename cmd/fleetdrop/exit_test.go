@@ -273,17 +273,35 @@ func TestExitCodeInterrupted(t *testing.T) {
 	f := startExitFleet(t)
 	for i, format := range append(report.Formats(), report.Remedy) {
 		runs := fmt.Sprintf("runs-%d", i)
-		go func() {
-			time.Sleep(time.Second)
-			syscall.Kill(os.Getpid(), syscall.SIGINT)
-		}()
+		ended := make(chan struct{})
+		go interrupt(f.path(runs), ended)
 		code, _, stderr := f.run("scan -i @risky.hosts -i @stranger.hosts -F none --known-hosts @known_hosts --window 30s --fail-on low --report json=/dev/full -q -f " +
 			format + " -o @out-" + format + " --runs @" + runs)
+		close(ended)
 		if code != 130 {
 			t.Errorf("%s: exit code %d, want 130\n%s", format, code, stderr)
 		}
 		if code, _, stderr := f.run("report --runs @" + runs + " " + newest(t, f.path(runs)) + " -f " + format + " -o @again-" + format); code != 130 {
 			t.Errorf("%s, reported again: exit code %d, want 130\n%s", format, code, stderr)
+		}
+	}
+}
+
+// interrupt interrupts a scan that keeps its run there, when the first host has finished, unless it ends before.
+func interrupt(runs string, ended <-chan struct{}) {
+	for {
+		select {
+		case <-ended:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+		files, _ := filepath.Glob(filepath.Join(runs, "*", "hosts.ndjson.gz")) // the pattern is valid
+		if len(files) == 0 {
+			continue
+		}
+		if info, err := os.Stat(files[0]); err == nil && info.Size() > 0 {
+			syscall.Kill(os.Getpid(), syscall.SIGINT)
+			return
 		}
 	}
 }
