@@ -4,11 +4,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -16,7 +18,26 @@ import (
 var update = flag.Bool("update", false, "write the expected outputs of testdata again")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"fleetdrop": main, "replay": replayed})
+	testscript.Main(m, map[string]func(){"fleetdrop": main, "replay": replayed, "deaf": deaf})
+}
+
+// deaf has 40 clients knock at a listener that lets nobody in.
+func deaf() {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		panic(err)
+	}
+	defer l.Close()
+	var knocking sync.WaitGroup
+	for range 40 {
+		knocking.Go(func() {
+			if c, err := net.DialTimeout("tcp", l.Addr().String(), 300*time.Millisecond); err == nil {
+				defer c.Close()
+				time.Sleep(300 * time.Millisecond)
+			}
+		})
+	}
+	knocking.Wait()
 }
 
 // TestCommands runs testdata/*.txtar: the commands as a person types them, their exit codes
