@@ -51,9 +51,31 @@ func madeOfSoftware(name string) bool {
 }
 
 var softwarePrefixes = []string{
-	"veth", "docker", "br", "virbr", "lxdbr", "vmbr", "ovs-", "lxc", "cali", "cni", "flannel", "tap", "tun", "vnet", "nodelocaldns", "kube-", "bond", "team",
+	"veth", "docker", "br", "virbr", "lxdbr", "vmbr", "ovs-", "lxc", "cali", "cni", "flannel", "tap", "tun", "vnet", "nodelocaldns", "kube-", "bond", "team", "vlan",
 	"dummy", "ifb", "wg", "gre", "sit", "ip6tnl",
 }
+
+// repeating returns what says of an interface whether it counts packets once more that one below
+// it has counted: a bond, a VLAN, a bridge. Where the kernel was not asked, the names say it.
+func repeating(c *Case) func(name string) bool {
+	kinds, bonds := kernel.DeviceType.In(c), bondMembers.In(c)
+	told, _ := kinds.Get()
+	members, _ := bonds.Get()
+	return func(name string) bool {
+		if _, bond := members.Get(name); bond || strings.HasPrefix(name, "team") { // a team has no type of its own
+			return true
+		}
+		if kinds.State == probe.Unread || kinds.State == probe.Absent {
+			return strings.ContainsAny(name, ".@") && !strings.HasPrefix(name, "flannel") || slices.ContainsFunc(repeatingPrefixes, func(p string) bool {
+				return strings.HasPrefix(name, p)
+			})
+		}
+		kind, _ := told.Get(name)
+		return slices.Contains([]string{"DEVTYPE=bond", "DEVTYPE=bridge", "DEVTYPE=vlan"}, kind)
+	}
+}
+
+var repeatingPrefixes = []string{"bond", "vlan", "br", "virbr", "docker", "lxdbr", "vmbr"}
 
 // of returns a counter of the adapter, under the name it has in either place.
 func (a adapter) of(c *Case, sysfs, procfs probe.Column) probe.Fact[probe.Counter] {

@@ -189,8 +189,34 @@ eth0: 0 2000 0 0 0 0 0 0 0 0 0 0 0 0 0 0
 Ip: InReceives
 Ip: 1800
 `)
-	if got, evidence := missingPackets(&Case{Snapshot: s}); got != 200 || len(evidence) != 3 {
+	if got, evidence := missingPackets(&Case{Snapshot: s}); got != 200 || len(evidence) != 4 {
 		t.Errorf("got %d, %v", got, evidence)
+	}
+	for name, said := range map[string]string{
+		"by their names": "-- unread /sys/class/net/*/uevent --\n",
+		"by their types": "-- /sys/class/net/*/uevent --\nbond0 DEVTYPE=bond\nvlan7 DEVTYPE=vlan\nbr0 DEVTYPE=bridge\n",
+	} {
+		s := snapshot(t, `
+-- first /proc/net/dev --
+bond0: 0 900 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+  br0: 0 900 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+ eth0: 0 1000 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+vlan7: 0 900 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+-- first /proc/net/snmp --
+Ip: InReceives
+Ip: 900
+-- /proc/net/dev --
+bond0: 0 1900 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+  br0: 0 1900 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+ eth0: 0 2000 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+vlan7: 0 1900 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+-- /proc/net/snmp --
+Ip: InReceives
+Ip: 1800
+`+said)
+		if got, evidence := missingPackets(&Case{Snapshot: s}); got != 100 {
+			t.Errorf("repeating interfaces, known %s: got %d, %v", name, got, evidence)
+		}
 	}
 	if s.Over() != 10*time.Second {
 		t.Error(s.Over())

@@ -30,7 +30,7 @@ var _ = add(Rule{
 	Reasons:  []string{"UNHANDLED_PROTO"},
 	Limits:   []Limit{steadyRate},
 	Needs:    []Need{{linkDropped, devDrop}},
-	Wants: append([]probe.Handle{backlogDrops, ipReceived, ip6Received, driverStats},
+	Wants: append([]probe.Handle{backlogDrops, ipReceived, ip6Received, driverStats, kernel.DeviceType},
 		adapterFacts...),
 	Check: checkUnhandled,
 
@@ -41,9 +41,10 @@ since 2.6.37 it counts in rx_dropped of its interface. Nothing is lost that anyb
 packet tap takes all frames, so the counter stands still while tcpdump or lldpd runs.
 
 No counter tells these frames from other drops. They are in rx_packets, and in no counter of IP:
-so many packets that came in must have reached neither IPv4 nor IPv6. At a few a
-second, while neither the backlog nor the driver says that it dropped, the frames are taken for
-this; above that only if the missing packets are as many as the dropped ones.
+so many packets that came in must have reached neither IPv4 nor IPv6; those of a bond, a VLAN or a
+bridge are left out, as the interface below has counted them. At a few a second, while neither the
+backlog nor the driver says that it dropped, the frames are taken for this; above that only if the
+missing packets are as many as the dropped ones.
 
 By hand: "tcpdump -e -n -i eth0 not ip and not ip6 and not arp" shows them.`,
 
@@ -184,12 +185,16 @@ func checkUnhandled(c *Case) (found []Finding) {
 	return found
 }
 
+// mostReceivers is how many counters at most are quoted of where packets came in.
+const mostReceivers = 10
+
 // inDropped wants the counters that the driver adds to rx_dropped.
 func inDropped(m kernel.Meaning) bool { return m.In == "rx_dropped" }
 
 // missingPackets returns how many packets came in, by all interfaces, that neither IPv4 nor
-// IPv6 counted in the window, and the counters that say so. Merged packets (GRO) make it
-// larger, so it only tells where the frames cannot have gone.
+// IPv6 counted in the window, and the counters that say so. What a bond, a VLAN or a bridge counts
+// has come in by another interface. Merged packets (GRO) make it larger, so it only tells where
+// the frames cannot have gone.
 func missingPackets(c *Case) (missing uint64, evidence []probe.Evidence) {
 	v4, v6 := ipReceived.In(c), ip6Received.In(c)
 	evidence = probe.Because(v4, v6)
@@ -200,7 +205,16 @@ func missingPackets(c *Case) (missing uint64, evidence []probe.Evidence) {
 	if !known || ip.Over == 0 || ip.Reset {
 		return 0, evidence
 	}
-	all := devPackets.Sum(c)
-	in, _ := all.Get()
-	return in.Minus(ip).Delta, append(evidence, all.Evidence())
+	var in probe.Counter
+	again := repeating(c)
+	for name, n := range devPackets.All(c) {
+		if again(name) {
+			continue
+		}
+		in = in.Plus(n)
+		if n.Delta > 0 && len(evidence) < mostReceivers {
+			evidence = append(evidence, devPackets.Row(name).In(c).Evidence())
+		}
+	}
+	return in.Minus(ip).Delta, evidence
 }

@@ -23,6 +23,9 @@ var (
 	// Bridge is what udev is told of the bridge that an interface is a port of: the line
 	// "INTERFACE=br0". Interfaces that are no ports have none.
 	Bridge = keep(probe.Glob("/sys/class/net/*/brport/bridge/uevent"), "^interface=")
+	// DeviceType is what udev is told an interface is, where it is made of software and the kernel
+	// says: "DEVTYPE=vlan", "DEVTYPE=bond", "DEVTYPE=bridge", "DEVTYPE=vxlan".
+	DeviceType = keep(probe.Glob("/sys/class/net/*/uevent"), "^devtype=")
 	// BondMembers is the interfaces that a bond is made of, parted by spaces. Only bonds have it.
 	BondMembers = probe.Glob("/sys/class/net/*/bonding/slaves")
 	// CarrierChanges is how often the link came up or went down since the interface was made. Kernels before 3.15 do not count it.
