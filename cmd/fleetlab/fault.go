@@ -83,7 +83,7 @@ func (f fault) harmless() bool {
 // faults are all that the lab knows.
 func faults() []fault {
 	return slices.Concat(
-		cleanFaults(), nicFaults(), netfilterFaults(), ipFaults(), listenFaults(), tcpFaults(), udpFaults(), socketFaults(), egressFaults(),
+		cleanFaults(), nicFaults(), stackFaults(), netfilterFaults(), ipFaults(), listenFaults(), tcpFaults(), udpFaults(), socketFaults(), egressFaults(),
 		podFaults(), machineFaults(),
 	)
 }

@@ -109,6 +109,11 @@ func sendMTU(h *host) (provoke, error) {
 	if err := h.secondLink(); err != nil {
 		return nil, err
 	}
+	return narrow(h)
+}
+
+// narrow sends small and large datagrams in turn, and the peer's end of the cable takes the small ones only.
+func narrow(h *host) (provoke, error) {
 	return sends(h, 4, 400, []int{100, 1200}, "FD903", func() error {
 		return h.peer().ip(fmt.Sprintf("link set %s mtu 1000", h.secondPort()))
 	})

@@ -109,6 +109,10 @@ func (l *lab) up(ctx context.Context, faults []fault) error {
 	); err != nil {
 		return err
 	}
+	// Where tcp_diag is a module, fleetdrop asks ss only if somebody asked before. Somebody does.
+	if err := l.controller().words("ss -Hltn"); err != nil {
+		return err
+	}
 	// The switch is a switch: it does not look into packets, and throws none of them away.
 	for _, table := range []string{"iptables", "ip6tables", "arptables"} {
 		if err := l.controller().sysctl("net.bridge.bridge-nf-call-" + table + "=0"); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -28,7 +28,7 @@ func checkNeeds(faults []fault) error {
 	if os.Geteuid() != 0 {
 		missing = append(missing, errors.New("root is needed, for network namespaces: run it with sudo"))
 	}
-	tools := []string{"ip", "sshd", "ssh-keygen", "ssh"}
+	tools := []string{"ip", "ss", "sshd", "ssh-keygen", "ssh"}
 	for _, f := range faults {
 		tools = append(tools, f.tools...)
 		if f.busybox {
