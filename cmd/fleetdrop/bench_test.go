@@ -25,28 +25,31 @@ import (
 // CPU-ms/host is the user and the system time of this process, which is the controller and
 // nothing else: key exchange, host key looked up in a known_hosts of b.N lines and verified,
 // login by an ed25519 key, script sent, output read and parsed, all rules judged, the run
-// saved, hosts ranked, the report written as JSON, garbage collected, and on loopback the
-// kernel's part of sending. Not in it: "ssh -G" and reading the inventory, and the hosts,
+// saved, hosts ranked, the report written (as a table, which is what scan does if not told
+// otherwise, or each host with all its findings as JSON), garbage collected, and on loopback
+// the kernel's part of sending. Not in it: "ssh -G" and reading the inventory, and the hosts,
 // which are another process with as many connections a second as there can be and no window.
 // What they take is host-CPU-ms/host; both share the processors and their caches, so on two
 // processors the controller takes longer than it would alone.
 func BenchmarkScan(b *testing.B) {
-	scanRecorded(b, load{rate: 1e5, concurrency: 64})
+	for _, format := range []string{"table", "json"} {
+		b.Run(format, func(b *testing.B) { scanRecorded(b, load{rate: 1e5, concurrency: 64}, format) })
+	}
 }
 
 // BenchmarkWindow is the same with the default load: 100 connections a second, at most 1,000
 // hosts in flight, nearly all of them asleep in a window of 10 s. The process sleeps between
 // packets, and to wake up, with cold caches, is much of what a host costs.
 func BenchmarkWindow(b *testing.B) {
-	scanRecorded(b, load{rate: 100, concurrency: 1000, window: 10 * time.Second})
+	scanRecorded(b, load{rate: 100, concurrency: 1000, window: 10 * time.Second}, "table")
 }
 
-func scanRecorded(b *testing.B, l load) {
+func scanRecorded(b *testing.B, l load, format string) {
 	hosts, served := serve(b, b.N)
 	c := &console{strings.NewReader(""), io.Discard, io.Discard}
 	l.perJump, l.host, l.sudo = 8, time.Minute, "none"
 	s := &scan{load: l, runs: b.TempDir(), progressMode: "none"}
-	s.output = output{format: "json", path: "-", color: "never", top: 20}
+	s.output = output{format: format, path: "-", color: "never", top: 20}
 	defer collectSeldom()()
 	before := usage()
 	b.ResetTimer()
