@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -14,7 +15,6 @@ type output struct {
 	used   int // of the last block
 	size   int
 	spare  *sync.Pool
-	edge   []byte // what latest looks through where two blocks meet
 }
 
 type block [8 << 10]byte
@@ -34,13 +34,16 @@ func (o *output) readFrom(r io.Reader) (int, error) {
 func (o *output) latest(n int, marker []byte) bool {
 	last := o.blocks[len(o.blocks)-1][:o.used]
 	from := len(last) - n - len(marker) + 1
-	if from >= 0 || len(o.blocks) == 1 {
-		return bytes.Contains(last[max(from, 0):], marker)
+	if bytes.Contains(last[max(from, 0):], marker) {
+		return true
 	}
-	// A marker is shorter than a block.
+	if from >= 0 || len(o.blocks) == 1 {
+		return false
+	}
+	// Where two blocks meet. A marker is shorter than a block.
 	before := o.blocks[len(o.blocks)-2][len(block{})+from:]
-	o.edge = append(append(o.edge[:0], before...), last...)
-	return bytes.Contains(o.edge, marker)
+	after := last[:min(len(last), len(marker)-1)]
+	return bytes.Contains(slices.Concat(before, after), marker)
 }
 
 // take returns all that came, and gives back the blocks.
