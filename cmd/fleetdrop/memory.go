@@ -8,15 +8,15 @@ import (
 	"sync"
 )
 
-// ease is how much memory the process may take before it collects garbage as often as Go
-// does by default, in bytes. With 1,000 hosts in flight all of it is to fit into 256 MiB,
-// the program itself and what it writes included.
+// ease is how much memory the process may take at its ease, in bytes. With 1,000 hosts in
+// flight, which hold 120 MiB, the whole of it is to fit into 256 MiB, the program included.
 const ease = 192 << 20
 
 // collectSeldom has garbage collected when the heap has grown to five times what is in use,
-// as long as the process stays below ease; beyond it at about twice that, as Go does by
-// default. A scan makes much garbage and holds little of it for long, and collecting it
-// would take a sixth of its time. Who sets GOGC or GOMEMLIMIT knows better.
+// as long as the process stays below ease; one that needs more gets 1.6 times what it needs. A
+// scan makes much garbage and holds little of it for long, and at twice what is in use, as Go
+// does by default, collecting it would take a sixth of its time. Who sets GOGC or GOMEMLIMIT
+// knows better.
 func collectSeldom() (stop func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
@@ -31,7 +31,7 @@ func collectSeldom() (stop func()) {
 		if stopped {
 			return
 		}
-		debug.SetMemoryLimit(max(ease, 2*inUse()))
+		debug.SetMemoryLimit(max(ease, inUse()*8/5))
 		// The next collection finds this garbage, and then it is time to fit again.
 		runtime.AddCleanup(new([64]byte), func(struct{}) { fit() }, struct{}{})
 	}

@@ -30,7 +30,7 @@ func TestCollectSeldom(t *testing.T) {
 	}
 	const much = 160 << 20
 	held := make([]byte, much)
-	if got := limit(func(n int64) bool { return n >= 2*much }); got < 2*much || got > 3*much {
+	if got := limit(func(n int64) bool { return n >= much*8/5 }); got < much*8/5 || got > 2*much {
 		t.Errorf("the limit of a process that holds %d is %d", much, got)
 	}
 	runtime.KeepAlive(held)
