@@ -231,3 +231,16 @@ func TestChangesJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingChanged says so, instead of four zeros and a column that says "same" of every host.
+func TestNothingChanged(t *testing.T) {
+	r := New(testHead(), Rules(testRules), fleet(t), Gates{})
+	against(t, r, yesterday, fleet(t)...)
+	page := string(written(t, "html", r, Options{}))
+	if !strings.Contains(page, "Nothing changed since run "+yesterday.ID) || strings.Contains(page, "</b> Fixed</h3>") || strings.Contains(page, "<th>Change</th>") {
+		t.Error("the page has more than that nothing changed")
+	}
+	if said := string(written(t, "table", r, Options{Width: 160})); !strings.Contains(said, ": nothing changed\n") || strings.Contains(said, "same") {
+		t.Errorf("the table has more than that nothing changed:\n%s", said)
+	}
+}

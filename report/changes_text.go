@@ -101,6 +101,19 @@ func endSays(e, other *ChangeEnd) string {
 	return strings.Join(parts, " ")
 }
 
+// moved says that something changed on a host at least.
+func moved(r *Report) bool {
+	return slices.ContainsFunc(r.Hosts, func(h Host) bool { return h.moved() != "" })
+}
+
+// moved is what changed on the host, in a word; empty where nothing did.
+func (h *Host) moved() string {
+	if h.Change == ChangeSame {
+		return ""
+	}
+	return string(h.Change)
+}
+
 // WriteChanges writes what changed, and not what is: the table of diff.
 func WriteChanges(w io.Writer, r *Report, o Options) error {
 	if o.Width <= 0 {

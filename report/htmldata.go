@@ -69,7 +69,7 @@ type (
 		Rules    []pageRule    `json:"rules"`
 		Steps    []pageStep    `json:"steps"`
 		Blind    [][]string    `json:"blind"`   // "FD402 dmesg: denied"
-		Changes  bool          `json:"changes"` // each host has a change
+		Changes  bool          `json:"changes"` // hosts have changes
 	}
 	pageStation struct {
 		ID    drop.Stage `json:"id"`
@@ -92,7 +92,7 @@ type packer struct {
 
 func newPacker(r *Report, o Options) *packer {
 	p := &packer{least: o.Severity, steps: map[pageStep]int{}, blind: map[string]int{}}
-	p.shared = pageShared{Steps: []pageStep{}, Blind: [][]string{}, Rules: make([]pageRule, 0, len(r.Rules)), Changes: r.Changes != nil}
+	p.shared = pageShared{Steps: []pageStep{}, Blind: [][]string{}, Rules: make([]pageRule, 0, len(r.Rules)), Changes: moved(r)}
 	for _, stage := range way {
 		p.shared.Stations = append(p.shared.Stations, pageStation{stage, stations[stage].label})
 	}

@@ -43,6 +43,7 @@ type pageView struct {
 	Drift                        []driftView
 	MoreDrift                    int // settings that are not listed
 	Changes                      *changesView
+	Moved                        bool // a host has a change
 	Failed, Partial              *errorsView
 	Missing                      []missingView
 	Namespaces                   []string // what is not known of those beside the logins' own
@@ -93,6 +94,7 @@ type errorView struct {
 	Code          string
 	N             string
 	Message, Hint string
+	Command, Else string // of the hint; empty where it has none
 	Names         string
 }
 
@@ -122,7 +124,7 @@ func htmlViewOf(r *Report, o Options) (*pageView, error) {
 		return nil, err
 	}
 	if r.Changes != nil {
-		v.Changes = changesViewOf(r.Changes)
+		v.Changes, v.Moved = changesViewOf(r.Changes), moved(r)
 	}
 	for _, n := range r.Policy.Notices() {
 		v.Notices = append(v.Notices, n.String())
@@ -297,7 +299,7 @@ func rowOf(h *Host, least drop.Severity) rowView {
 			row.Severity, row.Finding = f.Severity.String(), strings.TrimSpace(f.Name+" "+f.Subject)
 		}
 	}
-	row.Change = string(h.Change)
+	row.Change = h.moved()
 	if loud > 1 {
 		row.More = fmt.Sprintf("+%d", loud-1)
 	}
@@ -337,7 +339,8 @@ func errorsViewOf(title string, sums []*errorSum) *errorsView {
 			names[i] = h.Name
 		}
 		first := s.hosts[0].Error
-		view.Errors = append(view.Errors, errorView{s.code, grouped(uint64(len(s.hosts))), first.Message, first.Hint, someNames(names, 40)})
+		words, command, or := hintParts(first.Hint)
+		view.Errors = append(view.Errors, errorView{s.code, grouped(uint64(len(s.hosts))), first.Message, words, command, or, someNames(names, 40)})
 	}
 	return view
 }
@@ -345,6 +348,7 @@ func errorsViewOf(title string, sums []*errorSum) *errorsView {
 type (
 	changesView struct {
 		Since string
+		Same  bool // nothing changed
 		Lists []changeList
 		Facts []string
 	}
@@ -392,6 +396,16 @@ func changesViewOf(c *Changes) *changesView {
 			view.Facts = append(view.Facts, someNames(fact.hosts, 12)+": "+fact.says)
 		}
 	}
+	unseen := 0
+	for i := range c.Findings {
+		if c.Findings[i].Change == ChangeUnseen {
+			unseen++
+		}
+	}
+	if unseen > 0 {
+		view.Facts = append(view.Facts, many(unseen, "finding")+" could not be checked again, and nobody knows whether they are fixed")
+	}
+	view.Same = len(view.Facts) == 0 && !slices.ContainsFunc(view.Lists, func(l changeList) bool { return len(l.Items) > 0 })
 	return view
 }
 

@@ -10,6 +10,7 @@
   const SEVERITY = ["critical", "high", "medium", "low", "info"];
   const CHANGES = ["new", "worse", "better", "fixed", "not-checked", "same"];
   const TABLE_MAP_LIMIT = 200; // hosts; above it the map is a canvas
+  const WHOLE = 25; // hosts that stand in the list without scrolling in it
 
   // el("a", {href: "#"}, "text", child): children that are strings become text nodes.
   function el(tag, attributes = {}, ...children) {
@@ -106,7 +107,7 @@
     { key: "loss", title: "Lost/s", n: true, down: true, by: (r) => r.loss, cell: (r) => (r.loss ? number(r.loss) : "") },
     { key: "finding", title: "Worst finding", by: (r) => (r.worst ? r.finding : "\uffff"), cell: (r) => [r.worst && el("span", { class: "sev sev-" + r.worst.severity }, r.worst.severity), r.worst ? " " + r.finding : el("small", {}, r.finding)] },
     { key: "more", title: "More", n: true, down: true, by: (r) => r.more, cell: (r) => (r.more ? "+" + r.more : "") },
-    ...(shared.changes ? [{ key: "change", title: "Change", by: (r) => CHANGES.indexOf(r.host.change), cell: (r) => r.host.change || "" }] : []),
+    ...(shared.changes ? [{ key: "change", title: "Change", by: (r) => CHANGES.indexOf(r.host.change), cell: (r) => (r.host.change === "same" ? "" : r.host.change || "") }] : []),
   ];
   const live = $("#live");
   const body = el("tbody"), heads = {};
@@ -302,6 +303,7 @@
     state = readHash();
     if (!before || [...FILTERS, "sort"].some((k) => before[k] !== state[k])) {
       choose();
+      live.classList.toggle("whole", shown.length <= WHOLE);
       live.scrollTop = 0; drawn = ""; drawList(); drawMap();
       for (const k of FILTERS) if (form.elements[k].value !== (state[k] || "")) form.elements[k].value = state[k] || "";
       $("[type=reset]", form).hidden = !FILTERS.some((k) => state[k]);

@@ -213,7 +213,7 @@ func (p *page) findings() {
 	}
 	p.table(columns, rows, 2, colors)
 	if more := len(p.rules) - len(rows); more > 0 {
-		p.fill("    ", p.paint(faint, "  and "+count(more, "more rule")))
+		p.fill("    ", p.paint(faint, fmt.Sprintf("  and %s: --top %d", count(more, "more rule"), len(p.rules))))
 	}
 	p.alsoFound()
 }
@@ -261,7 +261,7 @@ func (p *page) ranking() {
 		{title: "#", right: true}, {title: "host", most: maxHostName}, {title: "group", most: 16, yields: 3}, {title: "risk", right: true},
 		{title: "lost/s", right: true, yields: 1}, {title: "because of", least: 34, most: 80}, {title: "findings", most: 44, yields: 2},
 	}
-	if p.r.Changes != nil {
+	if moved(p.r) {
 		columns = append(columns, column{title: "change", yields: 4})
 	}
 	var rows [][]string
@@ -270,7 +270,7 @@ func (p *page) ranking() {
 		worst := &h.Findings[0]
 		rows = append(rows, []string{
 			strconv.Itoa(h.Risk.Rank), h.Name, strings.Join(h.Groups, " "), fmt.Sprintf("%.1f", h.Risk.Score), h.lost(),
-			strings.TrimSpace(worst.Name + " " + worst.Subject), tally(h), string(h.Change),
+			strings.TrimSpace(worst.Name + " " + worst.Subject), tally(h), h.moved(),
 		})
 		colors = append(colors, severityColor(worst.Severity))
 	}

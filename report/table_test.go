@@ -68,10 +68,13 @@ func TestTable(t *testing.T) {
 func TestTableFits(t *testing.T) {
 	r := demoReport(t)
 	commands := map[string]bool{}
-	for _, h := range r.Hosts {
+	for h, err := range r.Each {
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, f := range h.Findings {
 			for _, s := range f.Remedy {
-				commands[s.Command] = true
+				commands[s.Command], commands[s.Undo] = true, true
 			}
 		}
 	}

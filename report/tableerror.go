@@ -33,8 +33,7 @@ func (p *page) errors(title string, sums []*errorSum) {
 // hints says what to do about an error: what may differ from host to host, and then what
 // else can be done. A command has a line of its own, that is never broken: it is copied.
 func (p *page) hints(s *errorSum) {
-	first, _, _ := strings.Cut(s.hosts[0].Error.Hint, orElse)
-	words, command, _ := strings.Cut(first, beforeCommand)
+	words, command, _ := hintParts(s.hosts[0].Error.Hint)
 	all := commands(s.hosts, words)
 	if one := joined(all); one != "" && len(one) <= maxShown {
 		all = []string{one}
@@ -54,7 +53,7 @@ func (p *page) hints(s *errorSum) {
 			p.WriteString("       " + p.show(command, maxShown) + "\n")
 		}
 	}
-	for _, said := range texts(s.hosts, func(h *Host) string { _, said, _ := strings.Cut(h.Error.Hint, orElse); return said }) {
+	for _, said := range texts(s.hosts, func(h *Host) string { _, _, or := hintParts(h.Error.Hint); return or }) {
 		p.fill("       ", "    "+p.paint(cyan, "-> ")+"or "+p.show(said, maxShown))
 	}
 }
@@ -65,15 +64,24 @@ const (
 	orElse        = "; or "
 )
 
+// hintParts are the words of a hint, the command that it may end in, and what else can be done.
+func hintParts(hint string) (words, command, or string) {
+	first, or, _ := strings.Cut(hint, orElse)
+	words, command, found := strings.Cut(first, beforeCommand)
+	if found {
+		command = "ssh-" + command
+	}
+	return words, command, or
+}
+
 // commands returns the commands of the hosts' hints, each once; none if a hint has none, or
 // has other words before it.
 func commands(hosts []*Host, words string) []string {
 	same := true
 	all := texts(hosts, func(h *Host) string {
-		first, _, _ := strings.Cut(h.Error.Hint, orElse)
-		before, command, found := strings.Cut(first, beforeCommand)
-		same = same && found && before == words
-		return "ssh-" + command
+		before, command, _ := hintParts(h.Error.Hint)
+		same = same && command != "" && before == words
+		return command
 	})
 	if !same {
 		return nil

@@ -161,5 +161,9 @@ func (p *page) step(n int, s *Step) {
 		line("for good: ", s.Persist)
 	}
 	line("price: ", s.Price)
+	if undo := p.show(s.Undo, maxShown); s.Command != "" && text.StringWidth("               undo: "+undo) > p.Width {
+		p.WriteString("               " + p.paint(faint, "undo:") + "\n                 " + undo + "\n") // it is a command, too
+		return
+	}
 	line("undo: ", s.Undo)
 }
