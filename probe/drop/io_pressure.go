@@ -46,19 +46,24 @@ apply.
 By hand: "cat /proc/pressure/io"; "iostat -x 1"; "vmstat 1", column wa.`,
 
 	Examples: []Example{{
-		Name: "a disk that is too slow for what is asked of it",
+		Name: "three readers of a disk of 40 reads a second",
+		From: "vm-io/after",
 		Capture: `
 -- first /proc/pressure/io --
-some avg10=90.00 avg60=80.00 avg300=20.00 total=1000000
-full avg10=80.00 avg60=70.00 avg300=20.00 total=900000
+some avg10=95.54 avg60=76.45 avg300=26.33 total=90510191
+full avg10=89.79 avg60=74.35 avg300=25.69 total=88054812
+-- first /proc/uptime --
+257.20 252.71
 -- /proc/pressure/io --
-some avg10=90.00 avg60=80.00 avg300=20.00 total=10400000
-full avg10=80.00 avg60=72.00 avg300=20.00 total=8900000
+some avg10=95.14 avg60=79.42 avg300=28.68 total=101168213
+full avg10=88.10 avg60=76.00 avg300=27.68 total=97811420
+-- /proc/uptime --
+268.20 252.71
 -- /proc/sys/net/core/netdev_max_backlog --
 1000
 `,
 		Outcome: Found,
-		Want:    []string{"low at-risk: all tasks with work waited for disks in 80 % of the window and 72 % of the last minute"},
+		Want:    []string{"low at-risk: all tasks with work waited for disks in 89 % of the window and 76 % of the last minute"},
 	}, {
 		Name: "kernel 4.4",
 		Capture: `

@@ -72,6 +72,23 @@ qdisc tbf 8001: dev eth0 root refcnt 3 rate 1Mbit burst 5000b lat 40ms
 		Outcome: Found,
 		Want:    []string{"medium dropping: eth0 tbf: its queue was full: 704 since boot, 641 of them in 1.5 s"},
 	}, {
+		Name: "272 of 300 packets of a bridge over a VLAN, which counts them as tx_dropped too",
+		From: "vm-vlan/after",
+		Capture: `
+-- first /proc/uptime --
+107.52 161.13
+-- first tc -s qdisc --
+qdisc tbf 8001: dev eth1 root refcnt 2 rate 1Mbit burst 5000b lat 40ms 
+ Sent 0 bytes 0 pkt (dropped 0, overlimits 0 requeues 0) 
+-- /proc/uptime --
+122.84 186.19
+-- tc -s qdisc --
+qdisc tbf 8001: dev eth1 root refcnt 2 rate 1Mbit burst 5000b lat 40ms 
+ Sent 15176 bytes 28 pkt (dropped 272, overlimits 324 requeues 0) 
+`,
+		Outcome: Found,
+		Want:    []string{"medium dropping: eth1 tbf: its queue was full: 272 since boot, 272 of them in 15.3 s"},
+	}, {
 		Name: "fq_codel keeps delay low, under mq",
 		Capture: `
 -- first tc -s qdisc --

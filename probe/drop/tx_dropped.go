@@ -110,6 +110,26 @@ tx_dropped 0
 tx_dropped 0
 `,
 		Outcome: Clean,
+	}, {
+		Name: "a VLAN counts what the qdisc of the interface below dropped",
+		From: "vm-vlan/after",
+		Capture: `
+-- first /proc/net/dev --
+  eth1:   82240      80    0 3920    0     0          0         0        0       0    0    0    0     0       0          0
+ vlan7:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+-- first /sys/class/net/eth1/statistics/ --
+tx_dropped 0
+tx_packets 0
+-- /proc/net/dev --
+  eth1:  230848     224    0 7776    0     0          0         0    15176      28    0    0    0   168       0          0
+ vlan7:  148032     144    0    0    0     0          0         0    15176      28    0  272    0     0       0          0
+-- /sys/class/net/*/device/uevent --
+eth1 DRIVER=8139cp
+-- /sys/class/net/eth1/statistics/ --
+tx_dropped 0
+tx_packets 28
+`,
+		Outcome: Clean,
 	}},
 })
 
