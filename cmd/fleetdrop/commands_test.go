@@ -81,7 +81,7 @@ func netns(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
 		ts.Fatalf("usage: netns VARIABLE")
 	}
-	name := fmt.Sprintf("fleetdrop-%d-%s", os.Getpid(), args[0])
+	name := fmt.Sprintf("fleetdrop-%d-%s-%s", os.Getpid(), ts.Name(), args[0]) // scripts run at the same time
 	ts.Check(ts.Exec("ip", "netns", "add", name))
 	ts.Defer(func() { exec.Command("ip", "netns", "delete", name).Run() })
 	ts.Check(ts.Exec("ip", "-n", name, "link", "set", "lo", "up"))
