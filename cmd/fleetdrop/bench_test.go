@@ -63,9 +63,9 @@ func scanRecorded(b *testing.B, l load, format string) {
 	b.ReportMetric(float64(after.Maxrss)/1024, "MiB")
 }
 
-// serve starts a process that plays the hosts. It ends with the benchmark; served ends it now,
+// serve starts a process that plays the hosts. It ends with the test; served ends it now,
 // and returns the time that it took since all hosts were up.
-func serve(b *testing.B, n int) (hosts []inventory.Host, served func() time.Duration) {
+func serve(b testing.TB, n int) (hosts []inventory.Host, served func() time.Duration) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Args = []string{"replay", b.TempDir(), strconv.Itoa(n)}
 	cmd.Stderr = os.Stderr
