@@ -30,6 +30,18 @@ No packet leaves the namespaces. Everything that is made is written down before 
 namespaces, processes with their start, sysctls with their values. At the end all of it is taken back, and after a kill
 by the next run, or by down. Faults of the whole machine set one of its sysctls for a second or so, and run alone.
 
+What the kernel has no driver for is not run, and the table says so: "not on this kernel". A virtual machine has
+another kernel:
+
+` + "```" + `
+cmd/fleetlab/vm.sh run --only bond,vlan               # with that of Debian 12, 6.1; all words are fleetlab's
+RELEASE=trixie cmd/fleetlab/vm.sh run                 # with that of another release
+` + "```" + `
+
+It needs root, Go and the packages qemu-system-x86, debootstrap and e2fsprogs. Making it takes some three minutes, of
+which KEEP=FOLDER saves most the next time. Without KVM the machine is emulated: then six faults take two minutes, and
+all of them a quarter of an hour, with a window of a minute (--window 1m). CI does not run it.
+
 `
 
 const docsTail = `
@@ -52,7 +64,7 @@ const docsLimits = `.
 
 A veth has no ring buffer, no wire and no driver: what those lose is known from recordings of virtual machines
 (testdata/README.md) and from outputs of real adapters. Bonds and VLANs, whose counters repeat those of the
-interfaces below, are known from examples written by hand only, where the kernel of the lab has neither; a bridge it has.
+interfaces below, are known from such recordings where the kernel of the lab has neither.
 tcp_mem is left alone, for the whole machine would feel it, and so is what needs minutes. Modules that ip and iptables load,
 on a kernel that has modules, stay loaded. Under load a window can close before a fault is done: then a longer one is tried.
 `

@@ -91,6 +91,9 @@ func (r *run) run(ctx context.Context, c *console) error {
 		}
 		rows, stopped, err := r.once(ctx, c, program, faults)
 		if err != nil {
+			if r.format == "table" && len(rows) > 0 {
+				printRun(c.stdout, rows) // what was seen before it failed
+			}
 			return err
 		}
 		m, orders := measured(rows)
