@@ -3,9 +3,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net/netip"
 	"os/exec"
 	"strings"
 
@@ -16,6 +14,11 @@ import (
 // bond, a VLAN, a bridge. Each is reported once, of the lowest.
 func stackFaults() []fault {
 	return []fault{{
+		name:  "bridge",
+		title: "1,000 datagrams, each second one in a frame larger than the port of a bridge takes; the others come in twice, as the bridge counts them",
+		want:  []expectation{dropping("FD107", drop.Medium, "eth1")},
+		setup: bridgeReceives,
+	}, {
 		name:  "bond",
 		title: "1,000 datagrams, each second one in a frame larger than a member of a bond takes; the bond counts them too",
 		want:  []expectation{dropping("FD107", drop.Medium, "eth1")},
@@ -81,6 +84,11 @@ func moveAddress(h *host, to string) error {
 	return h.ns.ip("addr flush dev eth1", fmt.Sprintf("addr add %v/24 dev %s", h.secondAddr(4), to))
 }
 
+// bonded puts the second interface under a bond, which has its address then.
+func bonded(h *host) error {
+	return inOrder(h.secondLink, func() error { return bond(h) }, func() error { return moveAddress(h, "bond0") })
+}
+
 // inOrder takes steps until one fails.
 func inOrder(steps ...func() error) error {
 	for _, step := range steps {
@@ -91,42 +99,25 @@ func inOrder(steps ...func() error) error {
 	return nil
 }
 
+// bridgeReceives lets the port of a bridge take less than its neighbour sends.
+func bridgeReceives(h *host) (provoke, error) {
+	if err := inOrder(h.secondLink, func() error { return bridged(h) }); err != nil {
+		return nil, err
+	}
+	return takesLess(h, "eth1", h.secondAddr(4))
+}
+
 // bondReceives lets a bond take less than its neighbour sends.
 func bondReceives(h *host) (provoke, error) {
-	err := inOrder(h.secondLink, func() error { return bond(h) }, func() error { return moveAddress(h, "bond0") })
-	if err != nil {
+	if err := bonded(h); err != nil {
 		return nil, err
 	}
-	reader, err := udpServer(h.ns, 4, 9000, plenty)
-	if err != nil {
-		return nil, err
-	}
-	h.onClose(reader.close)
-	to := netip.AddrPortFrom(h.secondAddr(4), 9000)
-	if err := heard(h.peer(), to, reader); err != nil {
-		return nil, err
-	}
-	if err := h.ns.ip("link set bond0 mtu 1400"); err != nil {
-		return nil, err
-	}
-	return func(context.Context) ([]toll, error) {
-		reader.drain()
-		sent := 0
-		for _, size := range []int{100, 1460} {
-			n, err := burst(h.peer(), to, 500, size)
-			if err != nil {
-				return nil, err
-			}
-			sent += n
-		}
-		return []toll{{Rule: "FD107", Sent: sent, Lost: sent - settled(reader), Unit: "datagrams", Exact: true}}, nil
-	}, nil
+	return takesLess(h, "bond0", h.secondAddr(4))
 }
 
 // bondSends sends by a bond what the peer's end of the cable does not take, each second time.
 func bondSends(h *host) (provoke, error) {
-	err := inOrder(h.secondLink, func() error { return bond(h) }, func() error { return moveAddress(h, "bond0") })
-	if err != nil {
+	if err := bonded(h); err != nil {
 		return nil, err
 	}
 	return narrow(h)
