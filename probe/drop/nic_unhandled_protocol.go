@@ -142,6 +142,50 @@ Ip: 1000
 Ip6InReceives	950
 `,
 		Outcome: Clean,
+	}, {
+		Name: "a member of a bond dropped, and what the bond counts of the others is no packet that missed IP",
+		From: "lab-bond/after",
+		Capture: `
+-- first /proc/net/dev --
+    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+  eth0:   42967      74    0    0    0     0          0         0     5296      37    0    0    0     0       0          0
+  eth1:    1050      12    0    0    0     0          0         0      968      12    0    0    0     0       0          0
+ bond0:     744       9    0    0    0     0          0         0      968      12    0    0    0     0       0          0
+  eth2:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+-- first /proc/net/snmp --
+Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates
+Ip: 2 64 30 0 0 0 0 0 30 28 0 0 0 0 0 0 0 0 0
+-- first /proc/net/snmp6 --
+Ip6InReceives                   	51
+-- first /sys/class/net/bond0/statistics/ --
+rx_dropped 0
+rx_packets 9
+-- first /sys/class/net/eth1/statistics/ --
+rx_dropped 0
+rx_packets 12
+-- /proc/net/dev --
+    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+  eth0:   43581      83    0    0    0     0          0         0    21958      42    0    0    0     0       0          0
+  eth1:   72120     513    0  500    0     0          0         0     1038      13    0    0    0     0       0          0
+ bond0:   71814     510    0  500    0     0          0         0     1038      13    0    0    0     0       0          0
+  eth2:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0
+-- /proc/net/snmp --
+Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates
+Ip: 2 64 534 0 0 0 0 0 534 32 0 0 0 0 0 0 0 0 0
+-- /proc/net/snmp6 --
+Ip6InReceives                   	57
+-- /proc/uptime --
+392.00 392.48
+-- /sys/class/net/*/bonding/slaves --
+bond0 eth1 eth2
+-- /sys/class/net/bond0/statistics/ --
+rx_dropped 500
+rx_packets 510
+-- /sys/class/net/eth1/statistics/ --
+rx_dropped 500
+rx_packets 513
+`,
+		Outcome: Clean,
 	}},
 })
 
