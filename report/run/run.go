@@ -11,6 +11,7 @@
 package run
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -138,14 +139,23 @@ func List(dir string) []string {
 	return ids
 }
 
-// list returns the names of the runs in a folder, the oldest first.
+// list returns the names of the runs in a folder, the oldest first. The names of one second say
+// nothing of their order: there the one that was made first is older.
 func list(dir string) (ids []string, err error) {
 	entries, err := os.ReadDir(dir)
+	made := map[string]time.Time{}
 	for _, e := range entries {
 		if e.IsDir() && idPattern.MatchString(e.Name()) {
 			ids = append(ids, e.Name())
+			if info, err := e.Info(); err == nil {
+				made[e.Name()] = info.ModTime()
+			}
 		}
 	}
+	const second = len("2006-01-02T15-04-05Z")
+	slices.SortStableFunc(ids, func(a, b string) int {
+		return cmp.Or(strings.Compare(a[:second], b[:second]), made[a].Compare(made[b]))
+	})
 	return ids, err
 }
 

@@ -470,3 +470,26 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestLatestOfOneSecond finds the newest of runs that began in one second, whatever their names.
+func TestLatestOfOneSecond(t *testing.T) {
+	for range 20 {
+		dir := t.TempDir()
+		last := ""
+		for range 3 {
+			h := head(started)
+			w, err := Create(dir, h, nil, Plan{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(h.Run); err != nil {
+				t.Fatal(err)
+			}
+			last = w.Path()
+			time.Sleep(10 * time.Millisecond) // a file system counts time in steps
+		}
+		if got, err := Find(dir, Latest); err != nil || got != last {
+			t.Fatalf("%s, %v; want %s", got, err, last)
+		}
+	}
+}
