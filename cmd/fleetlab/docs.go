@@ -28,7 +28,9 @@ make lab                                              # all of it, in some two m
 
 No packet leaves the namespaces. Everything that is made is written down before it is made (/run/fleetlab/ledger):
 namespaces, processes with their start, sysctls with their values. At the end all of it is taken back, and after a kill
-by the next run, or by down. Faults of the whole machine set one of its sysctls for a second or so, and run alone.
+by the next run, or by down. Faults of the whole machine set one of its sysctls for a second or so, and run alone;
+net.core.netdev_max_backlog is raised while the lab stands, for its hosts share it. Modules that the kernel loads for all
+this (veth, bridge, tcp_diag, bonding and such) stay loaded.
 
 What the kernel has no driver for is not run, and the table says so: "not on this kernel". A virtual machine has
 another kernel:
@@ -40,7 +42,8 @@ RELEASE=trixie cmd/fleetlab/vm.sh run --only udp-buffer  # with that of another 
 
 It needs root, Go and the packages qemu-system-x86, debootstrap and e2fsprogs. Making it takes some three minutes, of
 which KEEP=FOLDER saves most the next time. Without KVM the machine is emulated: then six faults take two minutes with
-a window of 40 s, and all of them at once are too many, for the script does not end in time: take ten at a time (--only). CI does not run it.
+a window of 40 s, and all of them at once are too many, for the script does not end in time: take ten at a time (--only).
+CI does not run it.
 
 `
 
