@@ -59,7 +59,7 @@ func backlog(h *host) (provoke, error) {
 	if err := h.secondLink(); err != nil {
 		return nil, err
 	}
-	offloads := fmt.Sprintf("ethtool -K %s gso off tso off gro off tx-udp-segmentation off tx-checksumming off", h.secondPort())
+	offloads := fmt.Sprintf("ethtool -K %s gso off tso off gro off tx-udp-segmentation off", h.secondPort())
 	if err := h.peer().words(offloads); err != nil {
 		return nil, err
 	}
