@@ -28,7 +28,7 @@ const maxTotals = 8192
 // them.
 func (s *Snapshot) Remember() {
 	if s.counted == nil {
-		s.counted = make([]total, 0, 256)
+		s.counted = make([]total, 0, 512)
 	}
 }
 

@@ -171,7 +171,7 @@ func Scanned(h inventory.Host, s *probe.Snapshot, rules []*drop.Rule, verdicts [
 	boot, _ := probe.BootID.In(s).Get()
 	release, _ := probe.Release.In(s).Get()
 	system, _ := probe.OSRelease.In(s).Get()
-	host.BootID, host.Kernel, host.OS = clean(boot, maxName), shared(release, maxName), shared(system, maxName)
+	host.BootID, host.Kernel, host.OS = clean(boot, maxName), clean(release, maxName), clean(system, maxName)
 	host.Settings = settingsOf(s)
 
 	byID := make(map[string]*drop.Rule, len(rules))
@@ -218,13 +218,13 @@ func identity(h inventory.Host, outcome Outcome) Host {
 		Outcome: outcome, Findings: []Finding{}, NotChecked: []NotChecked{},
 	}
 	for i, group := range h.Groups {
-		host.Groups[i] = shared(group, maxName)
+		host.Groups[i] = clean(group, maxName)
 	}
 	jumps := make([]string, len(h.Jump))
 	for i, j := range h.Jump {
 		jumps[i] = cmp.Or(j.Alias, j.Hostname)
 	}
-	host.Jump = shared(strings.Join(jumps, ","), maxName)
+	host.Jump = clean(strings.Join(jumps, ","), maxName)
 	if h.Hostname != "" {
 		host.Address = clean(h.Address(), maxName)
 	}
@@ -232,7 +232,7 @@ func identity(h inventory.Host, outcome Outcome) Host {
 }
 
 func (e Error) clean() *Error {
-	return &Error{shared(e.Code, maxName), shared(e.Stage, maxName), clean(e.Message, maxText), clean(e.Hint, maxText)}
+	return &Error{clean(e.Code, maxName), clean(e.Stage, maxName), clean(e.Message, maxText), clean(e.Hint, maxText)}
 }
 
 func finding(host string, s *probe.Snapshot, r *drop.Rule, f drop.Finding) Finding {
@@ -249,7 +249,7 @@ func finding(host string, s *probe.Snapshot, r *drop.Rule, f drop.Finding) Findi
 	}
 	for i, e := range f.Evidence {
 		found.Evidence[i] = Evidence{
-			Section: shared(instance(e.Source), maxName), Row: shared(e.Row, maxName), Field: shared(e.Field, maxName),
+			Section: clean(instance(e.Source), maxName), Row: clean(e.Row, maxName), Field: clean(e.Field, maxName),
 			State: e.State.String(), Before: value(e.Before), Value: value(e.Value), Unverified: e.Unverified,
 		}
 		line := rawLine(s, e)
@@ -259,8 +259,8 @@ func finding(host string, s *probe.Snapshot, r *drop.Rule, f drop.Finding) Findi
 	}
 	for i, step := range f.Steps {
 		found.Remedy[i] = Step{
-			shared(step.Text, maxText), shared(step.Command, maxText), shared(step.Sysctl, maxName), shared(step.Value, maxName),
-			shared(step.Present, maxName), shared(step.Persist, maxText), shared(step.Undo, maxText), shared(step.Price, maxText),
+			clean(step.Text, maxText), clean(step.Command, maxText), clean(step.Sysctl, maxName), clean(step.Value, maxName),
+			clean(step.Present, maxName), clean(step.Persist, maxText), clean(step.Undo, maxText), clean(step.Price, maxText),
 		}
 	}
 	return found
@@ -294,7 +294,7 @@ func loss(l drop.Loss) *Loss {
 func missing(all []probe.Evidence) []Missing {
 	said := make([]Missing, 0, len(all))
 	for _, e := range all {
-		m := Missing{shared(instance(e.Source), maxName), e.State.String()}
+		m := Missing{clean(instance(e.Source), maxName), e.State.String()}
 		if !slices.Contains(said, m) {
 			said = append(said, m)
 		}

@@ -41,7 +41,10 @@ func lineOf(text string, e probe.Evidence) string {
 		return perCPU(lines, titles, e)
 	}
 	for i, line := range lines[:len(lines)-1] { // a line of titles, and one of numbers, with one name
-		if at := columnOf(line, e.Field); e.Row != "" && at > 0 && strings.HasPrefix(line, e.Row+":") && strings.HasPrefix(lines[i+1], e.Row+":") {
+		if e.Row == "" || !titled(line, e.Row) || !titled(lines[i+1], e.Row) {
+			continue
+		}
+		if at := columnOf(line, e.Field); at > 0 {
 			return only(line, at, true) + "\n" + only(lines[i+1], at, true)
 		}
 	}
@@ -77,6 +80,12 @@ func lineOf(text string, e probe.Evidence) string {
 		return around(lines[0], "") + "\n" + around(lines[best], value)
 	}
 	return around(lines[best], value)
+}
+
+// titled says that a line begins with the name of a row.
+func titled(line, row string) bool {
+	rest, ok := strings.CutPrefix(line, row)
+	return ok && strings.HasPrefix(rest, ":")
 }
 
 // inner is how many of the lines below a line stand further in.
@@ -124,22 +133,39 @@ func columnOf(line, title string) int {
 	if title == "" || !strings.Contains(line, title) {
 		return -1
 	}
-	return slices.Index(strings.Fields(line), title)
+	at := 0
+	for word := range strings.FieldsSeq(line) {
+		if word == title {
+			return at
+		}
+		at++
+	}
+	return -1
 }
 
 // only is one word of a line between dots, and the first, if that names the row.
 func only(line string, at int, named bool) string {
-	words := strings.Fields(line)
-	if at >= len(words) {
+	first, said, n := "", "", 0
+	for word := range strings.FieldsSeq(line) {
+		if n == 0 {
+			first = word
+		}
+		if n == at {
+			said = word
+		}
+		if n++; n > at+1 {
+			break
+		}
+	}
+	if n <= at {
 		return around(line, "")
 	}
-	said := words[at]
 	if named {
-		said = words[0] + " … " + said
+		said = first + " … " + said
 	} else if at > 0 {
 		said = "… " + said
 	}
-	if at < len(words)-1 {
+	if n > at+1 {
 		said += " …"
 	}
 	return said

@@ -43,14 +43,19 @@ func (r *Roll) Report(head Head, rules []Rule, gates Gates) *Report {
 }
 
 // brief is the host without what only describes it, such as evidence and remedies. What hosts
-// of a fleet have alike, they share.
+// of a fleet have alike, they share. All texts are copies: a part of a capture, or of a line of
+// JSON, would keep the whole of it in memory.
 func (h *Host) brief() Host {
 	b := *h
 	b.Cost = nil
+	b.Name, b.Address, b.Origin, b.BootID = strings.Clone(h.Name), strings.Clone(h.Address), strings.Clone(h.Origin), strings.Clone(h.BootID)
 	b.Kernel, b.OS, b.Jump = alike(h.Kernel), alike(h.OS), alike(h.Jump)
 	b.Groups = slices.Clone(h.Groups)
 	for i := range b.Groups {
 		b.Groups[i] = alike(b.Groups[i])
+	}
+	if e := h.Error; e != nil {
+		b.Error = &Error{alike(e.Code), alike(e.Stage), strings.Clone(e.Message), alike(e.Hint)}
 	}
 	b.Findings = make([]Finding, len(h.Findings))
 	for i := range h.Findings {
@@ -62,6 +67,7 @@ func (h *Host) brief() Host {
 func (f *Finding) brief() Finding {
 	b := *f
 	b.Evidence, b.Remedy, b.Netns = nil, nil, nil
+	b.Message, b.Fingerprint = strings.Clone(f.Message), strings.Clone(f.Fingerprint)
 	b.Rule, b.Name, b.Policy, b.Subject = alike(f.Rule), alike(f.Name), alike(f.Policy), alike(f.Subject)
 	b.Stage, b.Kind, b.Scope = alike(f.Stage), alike(f.Kind), alike(f.Scope)
 	return b
@@ -80,7 +86,14 @@ func (r *Roll) lacks(all []NotChecked) []NotChecked {
 		fmt.Fprintf(&key, "%s %q\n", n.Rule, n.Missing)
 	}
 	if r.blind[key.String()] == nil {
-		r.blind[key.String()] = all
+		kept := make([]NotChecked, len(all))
+		for i, n := range all {
+			kept[i] = NotChecked{alike(n.Rule), make([]Missing, len(n.Missing))}
+			for j, m := range n.Missing {
+				kept[i].Missing[j] = Missing{alike(m.Section), alike(m.State)}
+			}
+		}
+		r.blind[key.String()] = kept
 	}
 	return r.blind[key.String()]
 }

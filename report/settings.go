@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 	"unique"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -32,11 +33,22 @@ type Setting struct{ Name, Value string }
 
 // newSettings are the settings of a host, by name.
 func newSettings(values map[string]string) Settings {
-	all := make(Settings, 0, len(values))
+	each := make([]Setting, 0, len(values))
 	for name, value := range values {
-		all = append(all, unique.Make(Setting{name, value}))
+		each = append(each, Setting{name, value})
 	}
-	slices.SortFunc(all, func(a, b unique.Handle[Setting]) int { return cmp.Compare(a.Value().Name, b.Value().Name) })
+	return inOrder(each)
+}
+
+// inOrder are the settings of a host. Of two with one name the last counts.
+func inOrder(each []Setting) Settings {
+	slices.SortStableFunc(each, func(a, b Setting) int { return cmp.Compare(a.Name, b.Name) })
+	all := make(Settings, 0, len(each))
+	for i, one := range each {
+		if i+1 == len(each) || each[i+1].Name != one.Name {
+			all = append(all, unique.Make(one))
+		}
+	}
 	return all
 }
 
@@ -89,7 +101,7 @@ func settingsOf(s *probe.Snapshot) Settings {
 	if s.Capture == nil {
 		return nil
 	}
-	set := settings{all: map[string]string{}}
+	set := settings{all: make([]Setting, 0, 128)}
 	devices, _ := kernel.DeviceEvent.In(s).Get()
 	for _, d := range devices {
 		if driver := kernel.Driver(devices, d.Name); driver != "" && !slices.Contains(set.links, d.Name) {
@@ -115,7 +127,7 @@ func settingsOf(s *probe.Snapshot) Settings {
 			}
 		}
 	}
-	return newSettings(set.all)
+	return inOrder(set.all)
 }
 
 // isSysctl says that a setting is the kernel's, not an interface's.
@@ -127,21 +139,23 @@ func isSysctl(setting string) bool {
 func driverOf(link string) string { return "/sys/class/net/" + link + "/device/driver" }
 
 type settings struct {
-	all   map[string]string
+	all   []Setting
 	links []string // the interfaces that are hardware
 }
 
 // add keeps a setting.
-func (s settings) add(name, value string) {
-	value = strings.Join(strings.Fields(value), " ")
+func (s *settings) add(name, value string) {
+	if value = strings.TrimSpace(value); strings.ContainsFunc(value, unicode.IsSpace) {
+		value = strings.Join(strings.Fields(value), " ")
+	}
 	if value == "" || len(value) > maxSetting || len(name) > maxSetting || len(s.all) >= maxSettings {
 		return
 	}
-	s.all[clean(name, maxSetting)] = clean(value, maxSetting)
+	s.all = append(s.all, Setting{clean(name, maxSetting), clean(value, maxSetting)})
 }
 
 // sysctl keeps a file under /proc/sys, or the line of each interface where it has a star.
-func (s settings) sysctl(file, text string) {
+func (s *settings) sysctl(file, text string) {
 	if slices.Contains(measured, file) {
 		return
 	}
@@ -157,7 +171,7 @@ func (s settings) sysctl(file, text string) {
 }
 
 // each keeps lines "NAME VALUE" of the interfaces that count.
-func (s settings) each(text string, name func(link string) string) {
+func (s *settings) each(text string, name func(link string) string) {
 	for line := range strings.Lines(text) {
 		link, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if link == "all" || link == "default" || slices.Contains(s.links, link) || len(s.links) == 0 && link != "lo" {

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-	"unique"
 )
 
 // Bounds of texts that come from a host, in bytes.
@@ -14,9 +13,8 @@ const (
 	maxText = 4096
 )
 
-// clean makes a text from a host fit for a report: valid UTF-8 of at most that many
-// bytes. It is a copy: a part of a capture would keep all of it in
-// memory. It is still hostile; each format has its own function that makes it harmless.
+// clean makes a text from a host fit for a report: valid UTF-8 of at most that many bytes.
+// It is still hostile; each format has its own function that makes it harmless.
 func clean(text string, most int) string {
 	if len(text) > most {
 		cut := most
@@ -26,7 +24,7 @@ func clean(text string, most int) string {
 		text = text[:cut] + "…"
 	}
 	if utf8.ValidString(text) {
-		return strings.Clone(text)
+		return text
 	}
 	var b strings.Builder
 	for i, size := 0, 0; i < len(text); i += size {
@@ -38,14 +36,6 @@ func clean(text string, most int) string {
 		b.WriteString(text[i : i+size])
 	}
 	return b.String()
-}
-
-// shared is clean, for what many hosts of a fleet say: equal texts are one text.
-func shared(text string, most int) string {
-	if text == "" {
-		return ""
-	}
-	return unique.Make(clean(text, most)).Value()
 }
 
 // Visible writes out what a terminal, or a reader's eye, could take for something else:
