@@ -9,11 +9,16 @@ import (
 )
 
 // ease is how much memory the process may take at its ease, in bytes. With 1,000 hosts in
-// flight, which hold 120 MiB, the whole of it is to fit into 256 MiB, the program included.
-const ease = 192 << 20
+// flight, which hold 120 MiB, and 10,000 judged, which hold 50, the whole of it is to fit into
+// 256 MiB, the program included.
+const ease = 228 << 20
+
+// fit is the limit for what is in use, in bytes, and what it is to grow by until garbage is
+// collected.
+func fit(inUse int64) int64 { return max(ease, inUse*4/3) }
 
 // collectSeldom has garbage collected when the heap has grown to five times what is in use,
-// as long as the process stays below ease; one that needs more gets 1.6 times what it needs. A
+// as long as the process stays below ease; one that needs more gets a third more than it needs. A
 // scan makes much garbage and holds little of it for long, and at twice what is in use, as Go
 // does by default, collecting it would take a sixth of its time. Who sets GOGC or GOMEMLIMIT
 // knows better.
@@ -24,18 +29,18 @@ func collectSeldom() (stop func()) {
 	percent, limit := debug.SetGCPercent(400), debug.SetMemoryLimit(-1)
 	var mu sync.Mutex
 	stopped := false
-	var fit func()
-	fit = func() {
+	var follow func()
+	follow = func() {
 		mu.Lock()
 		defer mu.Unlock()
 		if stopped {
 			return
 		}
-		debug.SetMemoryLimit(max(ease, inUse()*8/5))
-		// The next collection finds this garbage, and then it is time to fit again.
-		runtime.AddCleanup(new([64]byte), func(struct{}) { fit() }, struct{}{})
+		debug.SetMemoryLimit(fit(inUse()))
+		// The next collection finds this garbage, and then the limit follows again.
+		runtime.AddCleanup(new([64]byte), func(struct{}) { follow() }, struct{}{})
 	}
-	fit()
+	follow()
 	return func() {
 		mu.Lock()
 		defer mu.Unlock()

@@ -68,9 +68,9 @@ func TestCollectSeldom(t *testing.T) {
 	if got := limit(func(n int64) bool { return n == ease }); got != ease {
 		t.Errorf("the limit of a small process is %d", got)
 	}
-	const much = 160 << 20
+	const much = 200 << 20
 	held := make([]byte, much)
-	if got := limit(func(n int64) bool { return n >= much*8/5 }); got < much*8/5 || got > 2*much {
+	if got := limit(func(n int64) bool { return n >= fit(much) }); got < fit(much) || got > 2*much {
 		t.Errorf("the limit of a process that holds %d is %d", much, got)
 	}
 	runtime.KeepAlive(held)
