@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,7 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/fleetdrop/fleetdrop/inventory"
+	"github.com/fleetdrop/fleetdrop/probe"
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 	"github.com/fleetdrop/fleetdrop/probe/remote/replay"
 	"github.com/fleetdrop/fleetdrop/testdata"
@@ -37,7 +43,60 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
-// BenchmarkWindow is the same with the default load: 100 connections a second, at most 1,000
+// BenchmarkBare is what to hold that against, in the same minutes on the same machine: a client
+// of x/crypto that looks up no host key, sends the script, reads the output and throws it away.
+func BenchmarkBare(b *testing.B) {
+	hosts, served := serve(b, b.N)
+	login, err := os.ReadFile(hosts[0].IdentityFiles[0])
+	if err != nil {
+		b.Fatal(err)
+	}
+	signer, err := ssh.ParsePrivateKey(login)
+	if err != nil {
+		b.Fatal(err)
+	}
+	config := &ssh.ClientConfig{User: "demo", Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, HostKeyCallback: ssh.InsecureIgnoreHostKey()}
+	script := probe.Start("bare", 0, false) + scriptOf(drop.Catalogue(), nil)
+	before := usage()
+	b.ResetTimer()
+	var all errgroup.Group
+	all.SetLimit(64)
+	for _, h := range hosts {
+		all.Go(func() error { return bare(h, config, script) })
+	}
+	if err := all.Wait(); err != nil {
+		b.Fatal(err)
+	}
+	b.StopTimer()
+	measured(b, before, served)
+}
+
+func bare(h inventory.Host, config *ssh.ClientConfig, script string) error {
+	client, err := ssh.Dial("tcp", h.Address(), config)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	session, err := client.NewSession()
+	if err != nil {
+		return err
+	}
+	stdin, _ := session.StdinPipe()
+	stdout, _ := session.StdoutPipe()
+	if err := session.Start("sh -s"); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(stdin, script); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() && lines.Text() != "-- bare end --" {
+	}
+	stdin.Close()
+	return errors.Join(lines.Err(), session.Wait())
+}
+
+// BenchmarkWindow is BenchmarkScan with the default load: 100 connections a second, at most 1,000
 // hosts in flight, nearly all of them asleep in a window of 10 s. The process sleeps between
 // packets, and to wake up, with cold caches, is much of what a host costs.
 func BenchmarkWindow(b *testing.B) {
@@ -57,6 +116,11 @@ func scanRecorded(b *testing.B, l load, format string) {
 		b.Fatal(err)
 	}
 	b.StopTimer()
+	measured(b, before, served)
+}
+
+// measured reports what was taken since then.
+func measured(b *testing.B, before syscall.Rusage, served func() time.Duration) {
 	after := usage()
 	b.ReportMetric(float64(served())/float64(time.Millisecond)/float64(b.N), "host-CPU-ms/host")
 	b.ReportMetric(float64(cpu(after)-cpu(before))/float64(time.Millisecond)/float64(b.N), "CPU-ms/host")
