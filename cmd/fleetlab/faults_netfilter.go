@@ -85,6 +85,12 @@ func netfilterFaults() []fault {
 		want:  []expectation{dropping("FD406", drop.Medium, "")},
 		tools: []string{"nft"},
 		setup: func(h *host) (provoke, error) { return nftDrops(h, "FD406", 4, nft+"udp dport 9000 drop") },
+	}, {
+		name:  "conntrack-race",
+		title: "two hosts that masquerading gives one port begin a connection at the same moment, 4,000 times",
+		want:  []expectation{dropping("FD404", drop.Medium, "")},
+		tools: []string{"iptables"},
+		setup: conntrackRace,
 	}}
 }
 
