@@ -52,6 +52,11 @@ func egressFaults() []fault {
 		title: "400 datagrams sent, each second one larger than the other end of the cable takes",
 		want:  []expectation{dropping("FD903", drop.Medium, "eth1")},
 		setup: sendMTU,
+	}, {
+		name:  "tun-unread",
+		title: "2,000 datagrams to a tun that holds 500, and its program reads none of them",
+		want:  []expectation{dropping("FD903", drop.Medium, "tun0")},
+		setup: unreadTun,
 	}}
 }
 

@@ -33,6 +33,11 @@ func ipFaults() []fault {
 		want:  []expectation{dropping("FD503", drop.Low, "")},
 		setup: badHeader,
 	}, {
+		name:  "no-protocol",
+		title: "2,000 packets of a protocol of IP that nothing takes",
+		want:  []expectation{dropping("FD503", drop.Low, "InUnknownProtos")},
+		setup: noProtocol,
+	}, {
 		name:  "no-route",
 		title: "2,000 datagrams that the host sends to where no route leads",
 		want:  []expectation{dropping("FD504", drop.Medium, "IPv4")},
@@ -81,6 +86,18 @@ func wrongAddress(h *host, family int) (provoke, error) {
 		const count = 2000
 		stray := h.framed(packet(src, dst, protoUDP, udp(src, dst, 5000, 9000, []byte("x"), false)))
 		if err := h.sendFrames(slices.Repeat([][]byte{stray}, count)...); err != nil {
+			return nil, err
+		}
+		return []toll{{Rule: "FD503", Sent: count, Lost: count, Unit: "packets", Exact: true}}, nil
+	}, nil
+}
+
+// noProtocol sends packets of a protocol that is nobody's but for experiments (RFC 3692).
+func noProtocol(h *host) (provoke, error) {
+	return func(context.Context) ([]toll, error) {
+		const count, experiment = 2000, 253
+		alien := h.framed(packet(peerAddr(4), h.ipv4(), experiment, make([]byte, 64)))
+		if err := h.sendFrames(slices.Repeat([][]byte{alien}, count)...); err != nil {
 			return nil, err
 		}
 		return []toll{{Rule: "FD503", Sent: count, Lost: count, Unit: "packets", Exact: true}}, nil

@@ -42,6 +42,9 @@ const (
 	strayWhy   = "they were for an address that this host does not have, or that it does not forward to"
 	strayStep  = `see who sends them: "tcpdump -ni any" on the host; a service address that has moved, or was never added here, ` +
 		`and broadcasts of another subnet look the same`
+	protoWhy  = "nothing here takes their protocol of IP"
+	protoStep = `"tcpdump -ni any 'not udp and not tcp and not icmp and not icmp6'" on the host shows the protocol: the module of a tunnel, of IPsec or of SCTP is not loaded, ` +
+		`or they are not for this host`
 	headerWhy  = "a header was wrong, or a packet to be forwarded had lived too long"
 	headerStep = `"tcpdump -nvi any" on the host shows bad checksums and time to live; a loop of routes sends each packet round`
 )
@@ -52,11 +55,13 @@ var discards = []discard{
 	{kernel.Netstat.Counter("IpExt", "InTruncatedPkts"), false, cutWhy, cutStep},
 	{kernel.SNMP.Counter("Ip", "InHdrErrors"), true, headerWhy, headerStep},
 	{kernel.SNMP.Counter("Ip", "InAddrErrors"), true, strayWhy, strayStep},
+	{kernel.SNMP.Counter("Ip", "InUnknownProtos"), true, protoWhy, protoStep},
 	{kernel.Netstat.Counter("IpExt", "InNoRoutes"), true, "there is no route to where they go", strayStep},
 	{ip6Discards, false, policyWhy, policyStep},
 	{kernel.SNMP6.Counter("Ip6", "InTruncatedPkts"), false, cutWhy, cutStep},
 	{kernel.SNMP6.Counter("Ip6", "InHdrErrors"), true, headerWhy, headerStep},
 	{kernel.SNMP6.Counter("Ip6", "InAddrErrors"), true, strayWhy, strayStep},
+	{kernel.SNMP6.Counter("Ip6", "InUnknownProtos"), true, protoWhy, protoStep},
 	{kernel.SNMP6.Counter("Ip6", "InNoRoutes"), true, "there is no route to where they go", strayStep},
 }
 
@@ -69,7 +74,7 @@ var _ = add(Rule{
 	Stage:    IP,
 	Scope:    Netns,
 	Severity: map[Kind]Severity{Dropping: Medium, Dropped: Low, Note: Info},
-	Reasons:  []string{"IP_INHDR", "IP_INADDRERRORS", "IP_INNOROUTES", "IP_CSUM", "IPV6DISABLED", "PKT_TOO_SMALL", "XFRM_POLICY"},
+	Reasons:  []string{"IP_INHDR", "IP_INADDRERRORS", "IP_INNOROUTES", "IP_CSUM", "IP_NOPROTO", "IPV6DISABLED", "PKT_TOO_SMALL", "XFRM_POLICY"},
 	Limits:   []Limit{strayShare, strayRate},
 	Needs:    []Need{anyDiscard()},
 	Wants:    []probe.Handle{ipReceived, ip6Received, kernel.IPv6Disabled, kernel.MTU},
@@ -85,9 +90,10 @@ that IPv6 takes: that is what was asked for, and so a note, as it is where the s
 InTruncatedPkts are packets shorter than they say. InHdrErrors are bad headers and checksums, and
 packets to be forwarded whose time to live ran out, as every traceroute makes them. InAddrErrors
 and InNoRoutes are packets for somebody else that were sent to this host's MAC address or to all: the
-broadcasts of another subnet on the same wire, or a service address is missing here.
+broadcasts of another subnet on the same wire, or a service address is missing here. InUnknownProtos are of
+a protocol that nothing here takes, as ESP, GRE or SCTP where the module is not loaded; the sender is told.
 
-The last three are mostly noise, so they are a note unless they are more than a share of what
+The last four are mostly noise, so they are a note unless they are more than a share of what
 arrived and more than a rate. The share is of InReceives, which holds them.
 
 By hand: "nstat -az 'Ip*In*'".`,

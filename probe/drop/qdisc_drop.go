@@ -268,14 +268,19 @@ func qdiscSteps(kind, device, length string) []Step {
 			Price: "more delay for all that waits in it",
 		})
 	}
+	return append(steps, queueStep(device, now))
+}
+
+// queueStep makes an interface's queue longer than it is now.
+func queueStep(device string, now int64) Step {
 	longer, word := max(2*now, 1000), shellWord(device)
-	return append(steps, Step{
+	return Step{
 		Text:    "let the queue be longer, to take longer bursts",
 		Command: fmt.Sprintf("ip link set dev %s txqueuelen %d", word, longer),
 		Value:   strconv.FormatInt(longer, 10),
-		Present: length,
+		Present: strconv.FormatInt(now, 10),
 		Undo:    fmt.Sprintf("ip link set dev %s txqueuelen %d", word, now),
 		Persist: "what sets up the interface, such as a .link file of systemd-udevd: TransmitQueueLength",
 		Price:   "more delay for all that waits in it",
-	})
+	}
 }

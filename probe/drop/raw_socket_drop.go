@@ -38,8 +38,8 @@ dropped for this socket. What the kernel itself does with the packet goes on, so
 UDP only the watcher misses something, and the finding is low. A daemon that misses its neighbours'
 hellos takes them for dead.
 
-The last column of /proc/net/raw and /proc/net/raw6 counts it for each socket; no other counter
-does. Where the packets come from, and how many of them there were, is not known, so there is no
+The last column of /proc/net/raw and /proc/net/raw6 counts it for each socket. No other counter does, but that IP
+may take the protocol for an unknown one while its only socket is full (InUnknownProtos). Where the packets come from, and how many of them there were, is not known, so there is no
 share.
 
 By hand: "cat /proc/net/raw /proc/net/raw6", where the port is the number of the protocol; "ss
@@ -103,7 +103,8 @@ func checkRawSockets(c *Case) (found []Finding) {
 		if i == maxGuilty {
 			break
 		}
-		kind, loss := c.Lost(probe.Counter{Total: g.drops, Delta: g.drops, Over: c.Over()}, probe.Counter{}, Packets)
+		lost := probe.Counter{Total: g.drops, Delta: g.drops, Over: c.Over()}
+		kind, loss := c.Lost(lost, probe.Counter{}, Packets)
 		if kind == "" {
 			continue
 		}
@@ -124,9 +125,14 @@ func checkRawSockets(c *Case) (found []Finding) {
 				Text: `find the program: "ss -wanpm" as root; let it read faster, or put a filter on its socket so that it gets only what it needs`,
 			}}, receiveBufferSteps(most, usual)...),
 		}
-		if protocol.copy {
+		switch {
+		case protocol.copy:
 			f.Severity = Low
 			f.Message += "; the kernel's own work with them goes on"
+		case g.from.Source.Section == kernel.Raw6.ID():
+			f.Claims = []Claim{{kernel.SNMP6.Counter("Ip6", "InUnknownProtos").Source(), lost}}
+		default:
+			f.Claims = []Claim{{kernel.SNMP.Counter("Ip", "InUnknownProtos").Source(), lost}}
 		}
 		found = append(found, f)
 	}

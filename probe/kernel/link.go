@@ -26,6 +26,10 @@ var (
 	// DeviceType is what udev is told an interface is, where it is made of software and the kernel
 	// says: "DEVTYPE=vlan", "DEVTYPE=bond", "DEVTYPE=bridge", "DEVTYPE=vxlan".
 	DeviceType = keep(probe.Glob("/sys/class/net/*/uevent"), "^devtype=")
+	// TunFlags is what sort of tap or tun an interface is, in hexadecimal (IFF_TAP and such of
+	// include/uapi/linux/if_tun.h). Only they have it: what is sent there, a program reads, such as a virtual
+	// machine or a VPN.
+	TunFlags = probe.Glob("/sys/class/net/*/tun_flags")
 	// BondMembers is the interfaces that a bond is made of, parted by spaces. Only bonds have it.
 	BondMembers = probe.Glob("/sys/class/net/*/bonding/slaves")
 	// CarrierChanges is how often the link came up or went down since the interface was made. Kernels before 3.15 do not count it.
