@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os/exec"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,6 +17,7 @@ type tun struct{ fd int }
 
 // openTun makes tun0 in the namespace.
 func openTun(n netns) (*tun, error) {
+	_ = exec.Command("modprobe", "-q", "tun").Run() // where it is built in, or not there at all, it fails
 	t := &tun{fd: -1}
 	err := n.do(func() error {
 		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
