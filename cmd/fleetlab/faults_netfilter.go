@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"net/netip"
+	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
 )
@@ -86,12 +87,60 @@ func netfilterFaults() []fault {
 		tools: []string{"nft"},
 		setup: func(h *host) (provoke, error) { return nftDrops(h, "FD406", 4, nft+"udp dport 9000 drop") },
 	}, {
+		name:  "tc-filter",
+		title: "a filter of tc drops each second one of 2,000 datagrams before IP sees it",
+		want:  []expectation{dropping("FD406", drop.Medium, "eth1 clsact")},
+		tools: []string{"tc"},
+		setup: tcFilter,
+	}, {
 		name:  "conntrack-race",
 		title: "two hosts that masquerading gives one port begin a connection at the same moment, 4,000 times",
 		want:  []expectation{dropping("FD404", drop.Medium, "")},
 		tools: []string{"iptables"},
 		setup: conntrackRace,
 	}}
+}
+
+// tcFilter has a program of classic BPF drop what is longer than 500 bytes.
+func tcFilter(h *host) (provoke, error) {
+	if err := h.secondLink(); err != nil {
+		return nil, err
+	}
+	if err := h.ns.words("tc qdisc add dev eth1 clsact"); err != nil {
+		return nil, err
+	}
+	// ld len; jgt 500; ret TC_ACT_SHOT; ret TC_ACT_UNSPEC
+	program := "4,128 0 0 0,37 0 1 500,6 0 0 2,6 0 0 4294967295"
+	if _, err := h.ns.output("", "tc", "filter", "add", "dev", "eth1", "ingress", "protocol", "ip", "bpf", "da", "bytecode", program); err != nil {
+		if strings.Contains(err.Error(), "classifier not found") {
+			return nil, lacking{"not on this kernel: the classifier bpf of tc"}
+		}
+		return nil, err
+	}
+	reader, err := udpServer(h.ns, 4, 9000, plenty)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(reader.close)
+	to := netip.AddrPortFrom(h.secondAddr(4), 9000)
+	if err := heard(h.peer(), to, reader); err != nil {
+		return nil, err
+	}
+	return func(context.Context) ([]toll, error) {
+		reader.drain()
+		sender, err := udpClient(h.peer(), to.Addr())
+		if err != nil {
+			return nil, err
+		}
+		defer sender.close()
+		const count = 2000
+		for i := range count {
+			if _, err := sender.sendTo(to, make([]byte, 100+i%2*900)); err != nil {
+				return nil, err
+			}
+		}
+		return []toll{{Rule: "FD406", Sent: count, Lost: count - settled(reader), Unit: "datagrams", Exact: true}}, nil
+	}, nil
 }
 
 // dropsAll makes a rule, and sends datagrams that it drops, and others to another port.

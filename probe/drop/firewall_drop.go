@@ -78,7 +78,7 @@ nftables is told once, as iptables has it.
 Mostly that is wanted, so totals since the rule was loaded say nothing, and what came in
 the window is a note unless it is more than a share of what arrived and more than a rate.
 Whether the rule is right, only its author knows. A rule without a counter, a verdict in a
-map, and programs of XDP and tc drop without a trace here.
+map, filters of tc and programs of XDP are the matter of firewall-silent-drop.
 
 By hand: "iptables-save -c | grep -E 'DROP|REJECT'"; "nft list ruleset".`,
 

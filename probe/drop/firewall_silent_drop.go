@@ -42,13 +42,13 @@ func cells(stats *probe.Stats, row string, fields ...string) (all []probe.Cell) 
 var _ = add(Rule{
 	ID:       "FD406",
 	Name:     "firewall-silent-drop",
-	Title:    "Something drops packets and counts nothing",
+	Title:    "Something drops packets, and no rule of the firewall counts them",
 	Stage:    Netfilter,
 	Scope:    Netns,
 	Severity: map[Kind]Severity{Dropping: Medium, Note: Info},
 	Reasons:  []string{"NETFILTER_DROP", "XDP", "TC_INGRESS", "TC_EGRESS", "BPF_CGROUP_EGRESS"},
 	Limits:   []Limit{firewallShare, firewallRate},
-	Needs:    []Need{{ways[0].known, ways[1].known, uncountedRules, kernel.XDP}},
+	Needs:    []Need{{ways[0].known, ways[1].known, uncountedRules, kernel.XDP, qdiscDropped}},
 	All:      Need{uncountedRules},
 	Wants:    silentWants(),
 	Residual: true,
@@ -66,14 +66,16 @@ firewall-drop; what a counted rule and a full conntrack table took is taken away
 broadcasts that nobody asked for are left out. IPVS takes packets too, so where it is loaded nothing
 is missing. Rules that could drop uncounted are told in a note.
 
-Programs of XDP and of tc see a packet before IP does, so what they drop is not even received; eBPF
-keeps no count that every login may read. That such programs are attached is a note.
+Programs of XDP and filters of tc see a packet before IP does, so what they drop is not even received. What filters,
+policers and programs of tc drop is counted by the qdisc that they hang on (ingress, clsact), and judged by the
+same share and rate. eBPF keeps no count that every login may read: that programs of XDP are attached is a note,
+and those that are attached to tc without a qdisc (tcx, since 6.6) are not seen.
 
 A new kernel counts a packet as forwarded before the firewall sees it (net/ipv4/ip_forward.c of
 6.18), so of what a rule drops on the way through a router nothing is missing there.
 
 By hand: "nft list ruleset", and the word counter before drop; "nstat -az 'Ip*In*'"; "ip link",
-prog/xdp; "tc filter show dev eth0 ingress"; "bpftool net", as root.`,
+prog/xdp; "tc -s qdisc show dev eth0", "tc -s filter show dev eth0 ingress"; "bpftool net", as root.`,
 
 	Examples: []Example{{
 		Name: "a rule of nftables without a counter",
@@ -143,6 +145,25 @@ table inet lab {
 `,
 		Outcome: Clean,
 	}, {
+		Name: "a filter of tc drops before IP sees it",
+		From: "lab-tc-filter/after",
+		Capture: `
+-- first /proc/uptime --
+31824.10 43318.50
+-- first tc -s qdisc --
+qdisc clsact ffff: dev eth1 parent ffff:fff1 
+ Sent 234 bytes 4 pkt (dropped 0, overlimits 0 requeues 0) 
+ backlog 0b 0p requeues 0
+-- /proc/uptime --
+31830.14 43330.41
+-- tc -s qdisc --
+qdisc clsact ffff: dev eth1 parent ffff:fff1 
+ Sent 1156634 bytes 2009 pkt (dropped 1000, overlimits 0 requeues 0) 
+ backlog 0b 0p requeues 0
+`,
+		Outcome: Found,
+		Want:    []string{"medium dropping: eth1 clsact: filters or policers of tc dropped 1000 packets in 6.0 s, 49.9 % of those that passed"},
+	}, {
 		Name: "a policy that drops all that comes",
 		Capture: `
 -- first /proc/net/snmp --
@@ -200,7 +221,6 @@ qdisc clsact ffff: dev eth0 parent ffff:fff1
 		Want: []string{
 			"info note: 10 rules and policies of nftables drop without counting, nft inet filter input policy drop for one; IP lost 20 packets in 10.0 s that no counter explains",
 			"info note: eth0: a program of XDP is attached: what it drops is counted nowhere here",
-			"info note: eth0: programs of tc may be attached (clsact): what they drop is counted nowhere here",
 		},
 	}, {
 		Name: "a load balancer with IPVS, which takes packets to send them on",
@@ -273,7 +293,7 @@ func checkSilentDrops(c *Case) (found []Finding) {
 	if f.Message != "" {
 		found = append(found, f)
 	}
-	return append(found, attachedPrograms(c)...)
+	return slices.Concat(found, filteredByTC(c), attachedPrograms(c))
 }
 
 // silentRules returns how many rules and policies of nftables drop without counting, and one of them. The
@@ -347,22 +367,36 @@ func attachedPrograms(c *Case) (found []Finding) {
 			Evidence: []probe.Evidence{programs.Part("", "xdp", len(names))},
 		})
 	}
-	var interfaces []string
-	var why []probe.Evidence
-	for _, f := range qdiscPackets.In(c) {
-		_, device, _ := strings.Cut(f.Source.Row, " dev ")
-		device = word(device, 0)
-		if kind := word(f.Source.Row, 0); (kind == "clsact" || kind == "ingress") && !slices.Contains(interfaces, device) && len(interfaces) < mostRules {
-			interfaces, why = append(interfaces, device), append(why, f.Evidence())
+	return found
+}
+
+// filteredByTC tells of what filters of tc dropped, on the way in and out: the qdisc that they hang on
+// counts it, before IP sees what comes, and after IP has sent what goes.
+//
+// Source: net/core/dev.c, tc_run: mini_qdisc_qstats_cpu_drop.
+func filteredByTC(c *Case) (found []Finding) {
+	for _, dropped := range qdiscDropped.In(c) {
+		n, _ := dropped.Get()
+		kind, device := kernel.QdiscDevice(dropped.Source.Row)
+		if kind != "clsact" && kind != "ingress" || n.Delta == 0 {
+			continue
 		}
-	}
-	if len(interfaces) > 0 {
-		found = append(found, Finding{
-			Kind:     Note,
-			Subject:  list(interfaces),
-			Message:  "programs of tc may be attached (clsact): what they drop is counted nowhere here",
-			Evidence: why,
-		})
+		packets := qdiscPackets.Row(dropped.Source.Row).In(c)
+		h := firewallHit{dropped: n, why: probe.Because(dropped, packets), claims: countedAgain(n)}
+		h.arrived, _ = packets.Get() // those that it dropped, too
+		loss, much := c.firewallLoss(h)
+		verdict := Note
+		if much {
+			verdict = Dropping
+		}
+		f := firewallFinding(verdict, device+" "+kind, "filters or policers of tc dropped", h, loss)
+		if much {
+			f.Steps = []Step{{
+				Text: fmt.Sprintf(`see which of them it is: "tc -s filter show dev %s ingress", and egress; a policer that limits a rate drops what is above it; `+
+					`where it is meant to, waive the finding`, shellWord(device)),
+			}}
+		}
+		found = append(found, f)
 	}
 	return found
 }

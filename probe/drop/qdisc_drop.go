@@ -45,7 +45,7 @@ say nothing of it; TCP sends it again. "ip -s link" does not show it.
 is taken. fq_codel, cake and the like drop on purpose to keep delay low; that is a note, and only drop_overlimit,
 their queue being full, is a loss. pfifo_fast holds txqueuelen packets, the others have a limit of
 their own; pfifo takes txqueuelen for it when it is made, and does not follow it. Packets of one large send count as many. The share is of these packets and those sent.
-What filters and policers drop on the way in (ingress, clsact) is not this.
+What filters and policers drop (ingress, clsact) is firewall-silent-drop.
 
 By hand: "tc -s qdisc show dev eth0"; "cat /sys/class/net/eth0/tx_queue_len".`,
 
