@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe/drop"
@@ -87,6 +89,12 @@ func netfilterFaults() []fault {
 		tools: []string{"nft"},
 		setup: func(h *host) (provoke, error) { return nftDrops(h, "FD406", 4, nft+"udp dport 9000 drop") },
 	}, {
+		name:  "nft-forward",
+		title: "4,000 datagrams to forward, and a rule of nftables that counts nothing drops each second one",
+		want:  []expectation{dropping("FD406", drop.Medium, "")},
+		tools: []string{"nft"},
+		setup: nftForward,
+	}, {
 		name:  "tc-filter",
 		title: "a filter of tc drops each second one of 2,000 datagrams before IP sees it",
 		want:  []expectation{dropping("FD406", drop.Medium, "eth1 clsact")},
@@ -99,6 +107,40 @@ func netfilterFaults() []fault {
 		tools: []string{"iptables"},
 		setup: conntrackRace,
 	}}
+}
+
+// nftForward makes the host a router that drops what is longer than 1,000 bytes.
+func nftForward(h *host) (provoke, error) {
+	err := errors.Join(h.secondLink(), h.ns.sysctl("net.ipv4.ip_forward=1"), h.ns.ip(knownStranger))
+	if err != nil {
+		return nil, err
+	}
+	port := uint16(9000 + h.number)
+	reader, err := udpServer(h.peer(), 4, port, plenty)
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(reader.close)
+	src, dst := strangerAddr, h.secondPeer(4)
+	if err := heard(h.ns, netip.AddrPortFrom(dst, port), reader); err != nil {
+		return nil, err
+	}
+	const rules = `add table inet lab; add chain inet lab way { type filter hook forward priority 0; }; add rule inet lab way meta length > 1000 drop`
+	if _, err := h.ns.output(rules, "nft", "-f", "-"); err != nil {
+		return nil, err
+	}
+	return func(context.Context) ([]toll, error) {
+		reader.drain()
+		const count = 4000
+		var pair [][]byte
+		for _, size := range []int{100, 1200} {
+			pair = append(pair, h.framed(packet(src, dst, protoUDP, udp(src, dst, 5000, port, make([]byte, size), false))))
+		}
+		if err := h.sendFrames(slices.Repeat(pair, count/2)...); err != nil {
+			return nil, err
+		}
+		return []toll{{Rule: "FD406", Sent: count, Lost: count - settled(reader), Unit: "datagrams", Exact: true}}, nil
+	}, nil
 }
 
 // tcFilter has a program of classic BPF drop what is longer than 500 bytes.

@@ -13,23 +13,37 @@ var (
 	uncountedRules = kernel.Nft.Column("uncounted")
 )
 
-// ways are the ways that a packet can take once IP has received it, of each version: what is received is the sum
-// of them, but for what the firewall takes away. Groups may be counted twice, so no more is found missing than is.
-var ways = []struct {
-	received probe.Cell
-	known    probe.Cell // without this one nothing can be said
-	taken    []probe.Cell
-	joined   probe.Cell // datagrams that were put together: of their fragments one goes on
-}{{
-	ipReceived, kernel.SNMP.Counter("Ip", "InDelivers"),
+// A balance is what IP counts of packets at two places on their way. What was at the first and not at the second
+// was taken in between: by what counts it, or by the firewall.
+type balance struct {
+	whole probe.Cell   // at the first place
+	known probe.Cell   // without this one nothing can be said
+	more  []probe.Cell // what came in between
+	taken []probe.Cell // what is at the second place, and what was taken by anything but a firewall
+}
+
+// arrivals are of what IP received, of each version. Datagrams that were put together join them: of their fragments
+// one goes on. Groups may be counted twice, so no more is found missing than is.
+var arrivals = []balance{{
+	ipReceived, kernel.SNMP.Counter("Ip", "InDelivers"), cells(kernel.SNMP, "Ip", "ReasmOKs"),
 	append(cells(kernel.SNMP, "Ip", "InDelivers", "ForwDatagrams", "InHdrErrors", "InAddrErrors", "InUnknownProtos", "InDiscards", "ReasmReqds"),
 		append(cells(kernel.Netstat, "IpExt", "InNoRoutes", "InTruncatedPkts", "InMcastPkts", "InBcastPkts"), reversePathDrops)...),
-	kernel.SNMP.Counter("Ip", "ReasmOKs"),
 }, {
-	ip6Received, kernel.SNMP6.Counter("Ip6", "InDelivers"),
+	ip6Received, kernel.SNMP6.Counter("Ip6", "InDelivers"), cells(kernel.SNMP6, "Ip6", "ReasmOKs"),
 	cells(kernel.SNMP6, "Ip6", "InDelivers", "OutForwDatagrams", "InHdrErrors", "InAddrErrors", "InUnknownProtos", "InDiscards", "InNoRoutes",
 		"InTruncatedPkts", "InTooBigErrors", "InMcastPkts", "ReasmReqds"),
-	kernel.SNMP6.Counter("Ip6", "ReasmOKs"),
+}}
+
+// departures are of what IP was to send and to forward. OutTransmits came with 6.6, and with it ForwDatagrams went to
+// where a packet has not been to the firewall yet.
+//
+// Source: net/ipv4/ip_output.c, __ip_local_out and ip_finish_output2; net/ipv4/ip_forward.c.
+var departures = []balance{{
+	ipSent, kernel.SNMP.Counter("Ip", "OutTransmits"), cells(kernel.SNMP, "Ip", "ForwDatagrams", "FragCreates"),
+	cells(kernel.SNMP, "Ip", "OutTransmits", "FragOKs", "FragFails"),
+}, {
+	ip6Sent, kernel.SNMP6.Counter("Ip6", "OutTransmits"), cells(kernel.SNMP6, "Ip6", "OutForwDatagrams", "FragCreates"),
+	cells(kernel.SNMP6, "Ip6", "OutTransmits", "FragOKs", "FragFails", "OutNoRoutes"),
 }}
 
 func cells(stats *probe.Stats, row string, fields ...string) (all []probe.Cell) {
@@ -48,7 +62,7 @@ var _ = add(Rule{
 	Severity: map[Kind]Severity{Dropping: Medium, Note: Info},
 	Reasons:  []string{"NETFILTER_DROP", "XDP", "TC_INGRESS", "TC_EGRESS", "BPF_CGROUP_EGRESS"},
 	Limits:   []Limit{firewallShare, firewallRate},
-	Needs:    []Need{{ways[0].known, ways[1].known, uncountedRules, kernel.XDP, qdiscDropped}},
+	Needs:    []Need{{arrivals[0].known, arrivals[1].known, uncountedRules, kernel.XDP, qdiscDropped}},
 	All:      Need{uncountedRules},
 	Wants:    silentWants(),
 	Residual: true,
@@ -71,8 +85,9 @@ policers and programs of tc drop is counted by the qdisc that they hang on (ingr
 same share and rate. eBPF keeps no count that every login may read: that programs of XDP are attached is a note,
 and those that are attached to tc without a qdisc (tcx, since 6.6) are not seen.
 
-A new kernel counts a packet as forwarded before the firewall sees it (net/ipv4/ip_forward.c of
-6.18), so of what a rule drops on the way through a router nothing is missing there.
+Kernels since 6.6 count a packet as forwarded before the firewall sees it, and count what leaves (OutTransmits), too:
+there what a host was to send or to forward and did not is missing in the same way. In older ones what a rule
+of OUTPUT takes is not seen; the program that sends is told.
 
 By hand: "nft list ruleset", and the word counter before drop; "nstat -az 'Ip*In*'"; "ip link",
 prog/xdp; "tc -s qdisc show dev eth0", "tc -s filter show dev eth0 ingress"; "bpftool net", as root.`,
@@ -144,6 +159,50 @@ table inet lab {
 		udp dport 9000 counter packets 500 bytes 64000 drop
 `,
 		Outcome: Clean,
+	}, {
+		Name: "a router whose rule does not count",
+		From: "lab-nft-forward/after",
+		Capture: `
+-- first /proc/net/snmp --
+Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates OutTransmits
+Ip: 1 64 28 0 0 0 0 0 28 22 0 0 0 0 0 0 0 0 0 22
+-- first /proc/net/snmp6 --
+Ip6InReceives                   	33
+Ip6InDelivers                   	0
+Ip6OutForwDatagrams             	0
+Ip6OutRequests                  	7
+Ip6OutNoRoutes                  	0
+Ip6FragOKs                      	0
+Ip6FragFails                    	0
+Ip6FragCreates                  	0
+Ip6InMcastPkts                  	31
+Ip6OutTransmits                 	7
+-- first /proc/uptime --
+32273.46 44014.10
+-- first nft -t list ruleset --
+-- /proc/net/snmp --
+Ip: Forwarding DefaultTTL InReceives InHdrErrors InAddrErrors ForwDatagrams InUnknownProtos InDiscards InDelivers OutRequests OutDiscards OutNoRoutes ReasmTimeout ReasmReqds ReasmOKs ReasmFails FragOKs FragFails FragCreates OutTransmits
+Ip: 1 64 4031 0 0 4000 0 0 31 24 0 0 0 0 0 0 0 0 0 2024
+-- /proc/net/snmp6 --
+Ip6InReceives                   	65
+Ip6InDelivers                   	0
+Ip6OutForwDatagrams             	0
+Ip6OutRequests                  	14
+Ip6OutNoRoutes                  	0
+Ip6FragOKs                      	0
+Ip6FragFails                    	0
+Ip6FragCreates                  	0
+Ip6InMcastPkts                  	63
+Ip6OutTransmits                 	14
+-- /proc/uptime --
+32279.49 44025.60
+-- nft -t list ruleset --
+table inet lab {
+	chain way {
+		meta length > 1000 drop
+`,
+		Outcome: Found,
+		Want:    []string{"medium dropping: IP had 2000 packets to send or to forward in 6.0 s that did not leave, and no counter says why; one rule or policy of nftables drops without counting: nft inet lab way meta length > 1000 drop"},
 	}, {
 		Name: "a filter of tc drops before IP sees it",
 		From: "lab-tc-filter/after",
@@ -245,23 +304,22 @@ func silentWants() (wants []probe.Handle) {
 	for _, f := range firewalls {
 		wants = append(wants, f.hits)
 	}
-	wants = append(wants, iptablesOfNft, ip6tablesOfNft, ipSent, ip6Sent, conntrackDrops, kernel.IPVS, qdiscPackets, kernel.XDP)
-	for _, w := range ways {
-		wants = append(append(wants, w.received, w.joined), handles(w.taken)...)
+	wants = append(wants, iptablesOfNft, ip6tablesOfNft, conntrackDrops, kernel.IPVS, qdiscPackets, kernel.XDP)
+	for _, b := range slices.Concat(arrivals, departures) {
+		wants = append(append(append(wants, b.whole, b.known), handles(b.more)...), handles(b.taken)...)
 	}
 	return wants
 }
 
 func checkSilentDrops(c *Case) (found []Finding) {
 	rules, one, why := silentRules(c)
-	missing, received, evidence := missingInIP(c)
-	loss := Loss{Count: missing.Delta, Of: received.Delta, Over: missing.Over, Unit: Packets}
+	missing, all, gone, evidence := missingInIP(c)
+	loss := Loss{Count: missing.Delta, Of: all.Delta, Over: missing.Over, Unit: Packets}
 	share, known := loss.Ratio()
 	rate, dated := loss.PerSecond()
 	much := dated && rate > c.Limit(firewallRate) && (!known || share > c.Limit(firewallShare))
 	nft := uncountedRules.State(c)
 	f := Finding{Kind: Dropping, Loss: loss, Evidence: append(evidence, why...)}
-	gone := fmt.Sprintf("IP received %d packets in %.1f s that it neither delivered nor forwarded, and no counter says why", missing.Delta, missing.Over.Seconds())
 	look := Step{
 		Text: `see what the kernel says when it drops one: "perf trace -e skb:kfree_skb" as root; NETFILTER_DROP is a rule of the firewall`,
 	}
@@ -319,39 +377,65 @@ func silentRules(c *Case) (n uint64, one string, why []probe.Evidence) {
 	return n, one, why
 }
 
-// missingInIP returns how many packets IP received and did not account for, of both versions.
-func missingInIP(c *Case) (missing, received probe.Counter, why []probe.Evidence) {
-	ipvs := kernel.IPVS.In(c)
-	for _, w := range ways {
-		came := w.received.In(c)
-		joined, _ := w.joined.In(c).Get()
-		n, known := came.Get()
-		delivered := w.known.In(c)
-		if all, counted := delivered.Get(); !known || !counted || all.Total == 0 && c.Netns() != nil {
-			continue // an earlier script did not read it of the namespaces beside the login's
-		}
-		received = received.Plus(n)
-		rest := n.Plus(probe.Counter{Total: joined.Total, Before: joined.Before, Delta: joined.Delta})
-		for _, cell := range w.taken {
-			taken, _ := cell.In(c).Get()
-			rest = rest.Minus(taken)
-		}
-		if rest.Delta > 0 {
-			why = append(why, came.Evidence(), delivered.Evidence())
-		}
-		missing = missing.Plus(rest)
-	}
+// missingInIP returns how many packets IP did not account for, of both versions and on both ways, of how many, and
+// what a person reads of it.
+func missingInIP(c *Case) (missing, all probe.Counter, gone string, why []probe.Evidence) {
+	in, received, why := missingOf(c, arrivals)
+	out, sent, whyOut := missingOf(c, departures)
+	missing = in.Plus(out)
 	for _, h := range firewallRules(c) {
-		if !h.out {
+		if !h.out || out.Delta > 0 {
 			missing = missing.Minus(h.dropped)
 		}
 	}
 	conntrack, _ := conntrackDrops.Sum(c).Get()
 	missing = missing.Minus(conntrack)
-	if ipvs.State == probe.Known {
-		return probe.Counter{}, received, nil
+	if kernel.IPVS.In(c).State == probe.Known {
+		missing = probe.Counter{}
 	}
-	return missing, received, why
+	n, seconds := missing.Delta, missing.Over.Seconds()
+	switch {
+	case out.Delta == 0:
+		gone = fmt.Sprintf("IP received %d packets in %.1f s that it neither delivered nor forwarded", n, seconds)
+	case in.Delta == 0:
+		gone = fmt.Sprintf("IP had %d packets to send or to forward in %.1f s that did not leave", n, seconds)
+	default:
+		gone = fmt.Sprintf("IP lost %d packets in %.1f s on the way in and out", n, seconds)
+	}
+	return missing, received.Plus(sent), gone + ", and no counter says why", append(why, whyOut...)
+}
+
+// missingOf returns what does not balance, and what it is of.
+func missingOf(c *Case, balances []balance) (missing, all probe.Counter, why []probe.Evidence) {
+	for _, b := range balances {
+		whole, known := b.whole.In(c), b.known.In(c)
+		n, ok := whole.Get()
+		if second, counted := known.Get(); !ok || !counted || second.Total == 0 && c.Netns() != nil {
+			continue // an earlier script did not read it of the namespaces beside the login's
+		}
+		all = all.Plus(n)
+		rest, joined := n, []probe.Fact[probe.Counter](nil)
+		for _, cell := range b.more {
+			m, _ := cell.In(c).Get()
+			rest = rest.Plus(probe.Counter{Total: m.Total, Before: m.Before, Delta: m.Delta})
+			if m.Delta > 0 {
+				joined = append(joined, cell.In(c))
+			}
+		}
+		for _, cell := range b.taken {
+			m, _ := cell.In(c).Get()
+			rest = rest.Minus(m)
+		}
+		if rest.Delta > 0 {
+			why = append(why, probe.Because(whole)...)
+			for _, f := range joined {
+				why = append(why, f.Evidence())
+			}
+			why = append(why, probe.Because(known)...)
+		}
+		missing = missing.Plus(rest)
+	}
+	return missing, all, why
 }
 
 // attachedPrograms tells of programs that see packets before IP does.

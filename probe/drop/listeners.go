@@ -92,7 +92,7 @@ func blame(c *Case, f *Finding) []listenerDrop {
 	case !known:
 		f.Message += "; port unknown: " + whyNoListeners(c, sockets)
 		f.Evidence = append(f.Evidence, sockets.Evidence())
-	case slices.ContainsFunc(all, func(l kernel.Listener) bool { return l.Counted }):
+	case len(all) == 0 || slices.ContainsFunc(all, func(l kernel.Listener) bool { return l.Counted }):
 		f.Message += "; port unknown: the socket was closed since"
 	default:
 		f.Message += "; port unknown: this kernel does not count the drops of a socket"
