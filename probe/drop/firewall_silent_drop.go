@@ -11,6 +11,7 @@ import (
 
 var (
 	uncountedRules = kernel.Nft.Column("uncounted")
+	rulesWithMaps  = kernel.Nft.Column("verdicts")
 )
 
 // A balance is what IP counts of packets at two places on their way. What was at the first and not at the second
@@ -70,7 +71,7 @@ var _ = add(Rule{
 
 	Doc: `
 A rule of nftables drops without a trace unless it has the word counter; so does a verdict in a map,
-and the policy of a chain. Rules of iptables count always. What is known without such a counter is
+and the policy of a chain. A counter with a name may be of other rules too, so it is none of a rule's. Rules of iptables count always. What is known without such a counter is
 this: IP counts what it receives, what it delivers, what it forwards, and what it throws away
 itself. What is missing then, and is in no other counter, was taken by a firewall. So a login that
 may not read the rules sees their loss too. Which rule it was is not known.
@@ -204,6 +205,57 @@ table inet lab {
 		Outcome: Found,
 		Want:    []string{"medium dropping: IP had 2000 packets to send or to forward in 6.0 s that did not leave, and no counter says why; one rule or policy of nftables drops without counting: nft inet lab way meta length > 1000 drop"},
 	}, {
+		Name: "a counter with a name, and a map of verdicts",
+		Capture: `
+-- first /proc/net/snmp --
+Ip: InReceives InDelivers
+Ip: 1000 1000
+-- /proc/net/snmp --
+Ip: InReceives InDelivers
+Ip: 2000 1300
+-- nft -t list ruleset --
+table inet t {
+	chain bad {
+		counter name "cnt" drop
+	chain i {
+		udp dport vmap @m
+`,
+		Outcome: Found,
+		Want: []string{"medium dropping: IP received 700 packets in 10.0 s that it neither delivered nor forwarded, and no counter says why; " +
+			"one rule or policy of nftables drops without counting: nft inet t bad counter name \"cnt\" drop"},
+	}, {
+		Name: "only a map of verdicts",
+		Capture: `
+-- first /proc/net/snmp --
+Ip: InReceives InDelivers
+Ip: 1000 1000
+-- /proc/net/snmp --
+Ip: InReceives InDelivers
+Ip: 2000 1300
+-- nft -t list ruleset --
+table inet t {
+	chain i {
+		udp dport vmap @m
+`,
+		Outcome: Found,
+		Want: []string{"low dropping: IP received 700 packets in 10.0 s that it neither delivered nor forwarded, and no counter says why; " +
+			"a verdict in a map of nftables counts nothing: nft inet t i udp dport vmap @m"},
+	}, {
+		Name: "a map of verdicts on a host that loses nothing",
+		Capture: `
+-- first /proc/net/snmp --
+Ip: InReceives InDelivers
+Ip: 1000 1000
+-- /proc/net/snmp --
+Ip: InReceives InDelivers
+Ip: 2000 2000
+-- nft -t list ruleset --
+table ip kube-proxy {
+	chain services {
+		ip daddr . meta l4proto . th dport vmap @service-ips
+`,
+		Outcome: Clean,
+	}, {
 		Name: "a filter of tc drops before IP sees it",
 		From: "lab-tc-filter/after",
 		Capture: `
@@ -304,7 +356,7 @@ func silentWants() (wants []probe.Handle) {
 	for _, f := range firewalls {
 		wants = append(wants, f.hits)
 	}
-	wants = append(wants, iptablesOfNft, ip6tablesOfNft, conntrackDrops, kernel.IPVS, qdiscPackets, kernel.XDP)
+	wants = append(wants, rulesWithMaps, iptablesOfNft, ip6tablesOfNft, conntrackDrops, kernel.IPVS, qdiscPackets, kernel.XDP)
 	for _, b := range slices.Concat(arrivals, departures) {
 		wants = append(append(append(wants, b.whole, b.known), handles(b.more)...), handles(b.taken)...)
 	}
@@ -312,7 +364,8 @@ func silentWants() (wants []probe.Handle) {
 }
 
 func checkSilentDrops(c *Case) (found []Finding) {
-	rules, one, why := silentRules(c)
+	rules, one, why := silentRules(c, uncountedRules)
+	maps, oneMap, whyMap := silentRules(c, rulesWithMaps)
 	missing, all, gone, evidence := missingInIP(c)
 	loss := Loss{Count: missing.Delta, Of: all.Delta, Over: missing.Over, Unit: Packets}
 	share, known := loss.Ratio()
@@ -332,6 +385,13 @@ func checkSilentDrops(c *Case) (found []Finding) {
 		f.Steps = []Step{{
 			Text: `let the rules count: the word counter before drop or reject, in the file that loads them, and a last rule "counter" for the policy of a chain`,
 			Undo: "take the word away again", Price: "some nanoseconds a packet",
+		}, look}
+	case much && maps > 0:
+		f.Severity = Low // a map may hold nothing that drops
+		f.Message = fmt.Sprintf("%s; a verdict in a map of nftables counts nothing: %s", gone, oneMap)
+		f.Evidence = append(f.Evidence, whyMap...)
+		f.Steps = []Step{{
+			Text: `see the verdicts: "nft list maps"; where one is drop, let it jump to a chain that counts and drops`,
 		}, look}
 	case much && nft != probe.Known && nft != probe.Absent:
 		f.Severity = Low
@@ -356,9 +416,9 @@ func checkSilentDrops(c *Case) (found []Finding) {
 
 // silentRules returns how many rules and policies of nftables drop without counting, and one of them. The
 // policies of iptables count by themselves.
-func silentRules(c *Case) (n uint64, one string, why []probe.Evidence) {
+func silentRules(c *Case, column probe.Column) (n uint64, one string, why []probe.Evidence) {
 	inNft, _ := tablesOfIptables(c)
-	for _, f := range uncountedRules.In(c) {
+	for _, f := range column.In(c) {
 		row := f.Source.Row
 		if slices.ContainsFunc(inNft, func(table string) bool { return strings.HasPrefix(row, table) }) {
 			continue

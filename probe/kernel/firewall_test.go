@@ -54,14 +54,16 @@ func TestFirewall(t *testing.T) {
 			"inet lab in udp dport 3 counter reject with tcp reset":                                             3,
 			"inet lab in udp dport 6 limit rate over 50/second burst 10 packets counter drop comment \"x { y\"": 6,
 			"inet lab in meta l4proto tcp meter x size 65535 { ip saddr limit rate 5/second } counter drop":     9,
-			"inet lab in counter drop":    10,
-			"ip filter INPUT policy drop": 1,
+			"inet lab in counter drop":                          10,
+			"inet lab in udp dport 7 counter name \"cnt\" drop": 1,
+			"ip filter INPUT policy drop":                       1,
 		}},
 		{Nft, "table inet f {\n\tchain in {\n\t\ttype filter hook input priority 0; policy accept;\n\t\ttcp dport 23 drop\n\t\ttcp dport 23 drop\n" +
-			"\t\ttcp dport vmap { 22 : accept, 25 : drop }\n\t\tlog prefix \"drop \" accept\n\t\tip saddr @bad reject # handle 9\n\t\tjump drop-log\n# and 7 more\n", map[string]uint64{
+			"\t\ttcp dport vmap { 22 : accept, 25 : drop }\n\t\tlog prefix \"drop \" accept\n\t\tip saddr @bad reject # handle 9\n\t\tjump drop-log\n\t\tudp dport vmap @m\n# and 7 more\n", map[string]uint64{
 			"inet f in tcp dport 23 drop":                         2,
 			"inet f in tcp dport vmap { 22 : accept, 25 : drop }": 1,
 			"inet f in ip saddr @bad reject":                      1,
+			"inet f in udp dport vmap @m":                         1,
 			"more":                                                7,
 		}},
 		{Nft, "", nil},

@@ -13,16 +13,17 @@ import (
 // rule" would take it, "inet filter input udp dport 9000 counter drop", with the fields
 // packets and bytes, counted since the rule was loaded. Rules that read alike are one row.
 //
-// A rule without a counter, a verdict in a map and a chain's policy drop uncounted. They have rows too, with the
-// field uncounted, how many read alike: some of them, and the row "more", how many more there are. The tables of
-// iptables are here as well, where iptables speaks to nftables.
+// A rule without a counter, or with one that has a name and so may be of other rules too, a verdict in a map and a
+// chain's policy drop uncounted. They have rows too, with the field uncounted, how many read alike: some of them, and the
+// row "more", how many more there are. What verdicts a map with a name has is not known: a rule that looks there has the
+// field verdicts. The tables of iptables are here as well, where iptables speaks to nftables.
 //
 // Source: src/rule.c and src/statement.c of nftables; nft(8).
 var Nft = &probe.Stats{
 	Read: probe.Read{
 		Command: "nft -t list ruleset", Pair: true, In: "nf_tables", Sudo: true, Zeros: true, Cap: 256 << 10,
 		Keep: `^table |^[ \t]+chain |counter packets [1-9].* (drop|reject)`,
-		Few:  `(drop|reject)`, FewBut: `counter |^[ \t]*#`,
+		Few:  `(drop|reject|vmap @)`, FewBut: `counter packets |^[ \t]*#`,
 	},
 	Parse: parseNft,
 }
@@ -57,17 +58,23 @@ func parseNft(text string) (probe.Table, error) {
 		if err := hits.nft(chain, inner); err != nil {
 			return nil, atLine(number, err)
 		}
-		if chain != "" && dropsUncounted(inner) {
-			hits.uncounted(chain + " " + inner)
+		if chain == "" {
+			continue
+		}
+		switch drops, looks := dropsUncounted(inner); {
+		case drops:
+			hits.uncounted(chain+" "+inner, uncountedFields)
+		case looks:
+			hits.uncounted(chain+" "+inner, verdictFields)
 		}
 	}
 	return hits.table, nil
 }
 
-var uncountedFields = []string{"uncounted"}
+var uncountedFields, verdictFields = []string{"uncounted"}, []string{"verdicts"}
 
-// uncounted adds a rule, or the policy of a chain, that drops and does not count.
-func (h *hits) uncounted(rule string) {
+// uncounted adds a rule, or the policy of a chain, that drops and does not count, or that may.
+func (h *hits) uncounted(rule string, fields []string) {
 	if at := strings.Index(rule, " type filter hook "); at >= 0 {
 		rule = rule[:at] + " policy drop"
 	}
@@ -80,12 +87,13 @@ func (h *hits) uncounted(rule string) {
 		h.at = map[string]int{}
 	}
 	h.at[key] = len(h.table)
-	h.table = append(h.table, probe.Row{Name: rule, Fields: uncountedFields, Cells: []uint64{1}})
+	h.table = append(h.table, probe.Row{Name: rule, Fields: fields, Cells: []uint64{1}})
 }
 
-// dropsUncounted says that a rule, or the line of a chain with its hook and policy, drops some packets and counts none.
-func dropsUncounted(rule string) bool {
-	quoted, drops := false, false
+// dropsUncounted says that a rule, or the line of a chain with its hook and policy, drops some packets and counts
+// none, or that it looks for its verdict in a map with a name.
+func dropsUncounted(rule string) (drops, looks bool) {
+	quoted, before := false, ""
 	for word := range words(rule) {
 		inside := quoted
 		if strings.Count(word, `"`)%2 == 1 {
@@ -94,14 +102,18 @@ func dropsUncounted(rule string) bool {
 		if inside || quoted {
 			continue
 		}
-		switch strings.Trim(word, ",;") {
-		case "counter":
-			return false
-		case "drop", "reject":
+		word = strings.Trim(word, ",;")
+		switch {
+		case word == "packets" && before == "counter":
+			return false, false
+		case word == "drop", word == "reject":
 			drops = true
+		case before == "vmap" && strings.HasPrefix(word, "@"):
+			looks = true
 		}
+		before = word
 	}
-	return drops
+	return drops, looks
 }
 
 // nft adds a rule of a chain if what its counter counted is what it dropped.
