@@ -176,7 +176,7 @@ func checkInsertFailed(c *Case) []Finding {
 		f.Message = fmt.Sprintf("hash chains of the conntrack table were too long for new connections: %v", n)
 		f.Steps = []Step{{
 			Text:  "give the table more buckets: net.netfilter.nf_conntrack_buckets as large as nf_conntrack_max, see conntrack-sizing",
-			Price: "16 bytes of kernel memory each",
+			Price: "8 bytes of kernel memory each, at once",
 		}, {
 			Text: `see whose connections they are: "conntrack -L" on the host; many from one address with chosen ports are an attack`,
 		}}
