@@ -89,6 +89,17 @@ func netfilterFaults() []fault {
 		tools: []string{"nft"},
 		setup: func(h *host) (provoke, error) { return nftDrops(h, "FD406", 4, nft+"udp dport 9000 drop") },
 	}, {
+		name:  "queue-unread",
+		title: "a rule of iptables hands 2,000 datagrams to a program, and there is none",
+		want:  []expectation{dropping("FD406", drop.Low, "")},
+		tools: []string{"iptables"},
+		setup: func(h *host) (provoke, error) {
+			if err := h.ns.words("iptables -A INPUT -p udp --dport 9000 -j NFQUEUE --queue-num 5"); err != nil {
+				return nil, err
+			}
+			return firewalled(h, "FD406", 4, 2000, 0)
+		},
+	}, {
 		name:  "nft-forward",
 		title: "4,000 datagrams to forward, and a rule of nftables that counts nothing drops each second one",
 		want:  []expectation{dropping("FD406", drop.Medium, "")},

@@ -39,7 +39,8 @@ var _ = add(Rule{
 	Doc: `
 When the routing tables say nothing of an address, or an unreachable or blackhole route says that
 there is no way, nothing is sent. A program of this host gets ENETUNREACH at once; an answer that
-the kernel itself owes somebody, such as a SYN+ACK or an ICMP message, is lost, and nobody is told.
+the kernel itself owes somebody, such as a SYN+ACK, is lost, and nobody is told. What ICMP of IPv4 cannot send is counted
+nowhere.
 
 OutNoRoutes of Ip and of Ip6 count both kinds, each try once. What listen-drop-other explains, SYNs
 of clients to which there is no way back, is not told again here. Of IPv6 it is a note where the

@@ -36,7 +36,7 @@ var _ = add(Rule{
 	Reasons:  []string{"PFMEMALLOC", "NOMEM"},
 	Limits:   []Limit{memoryWaiting, memoryStalls},
 	Needs:    []Need{firstNamespace, {memoryWaits.waited, allocStalls[0], allocStalls[3], emergencyDrops}},
-	Wants:    append(append(memoryWaits.handles()[1:], handles(allocStalls)...), tcpInSegs, minFree),
+	Wants:    append(append(memoryWaits.handles()[1:], handles(allocStalls)...), tcpInSegs, minFree, memTotal),
 	Check:    checkMemoryPressure,
 
 	Doc: `
@@ -147,9 +147,7 @@ func checkMemoryPressure(c *Case) (found []Finding) {
 			Message:  fmt.Sprintf("packets were dropped because they were stored in the last reserve of memory: %v", n),
 			Loss:     loss,
 			Evidence: probe.Because(drops, segments, reserve),
-			Steps: []Step{
-				raise("vm.min_free_kbytes", reserve, 1<<16, "let the kernel begin earlier to free memory", "as much memory that nothing else can use"),
-			},
+			Steps:    []Step{largerReserve(c, reserve, 1<<16)},
 		})
 	}
 	look := []Step{{

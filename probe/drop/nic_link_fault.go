@@ -245,9 +245,9 @@ func checkLink(c *Case) (found []Finding) {
 			Message:  fmt.Sprintf("it is half duplex (%s); its collisions are %v", speed, n),
 			Evidence: append([]probe.Evidence{duplex.Part(a.name, "", "half")}, collisions.Evidence()),
 			Steps: []Step{{
-				Text:    "let both ends negotiate; where one must be set by hand, set the other to the same",
-				Command: "ethtool -s " + shellWord(a.name) + " autoneg on",
-				Price:   "the link goes down for some seconds",
+				Text: fmt.Sprintf(`let both ends negotiate: where "ethtool %s" says that this one does, the port of the switch was set by hand; `+
+					"where one must be set by hand, set the other to the same", shellWord(a.name)),
+				Price: "the link goes down for some seconds, and so does a login that comes by it",
 			}},
 		})
 	}

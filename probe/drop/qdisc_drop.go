@@ -218,6 +218,21 @@ func checkQdisc(c *Case) (found []Finding) {
 	return found
 }
 
+// droppedByQueues returns what the queues of all interfaces dropped on the way out. That of a root holds its children's.
+func droppedByQueues(c *Case) (sum probe.Counter, why []probe.Evidence) {
+	for _, f := range qdiscDropped.In(c) {
+		if !strings.HasSuffix(f.Source.Row, " root") {
+			continue
+		}
+		n, _ := f.Get()
+		sum = sum.Plus(n)
+		if n.Delta > 0 && len(why) < mostRules {
+			why = append(why, f.Evidence())
+		}
+	}
+	return sum, why
+}
+
 // countedAgain claims what the layers above count once more when they are told that a packet
 // of theirs was dropped.
 func countedAgain(n probe.Counter) []Claim {

@@ -18,7 +18,7 @@ var _ = add(Rule{
 	Severity: map[Kind]Severity{Dropping: High, Dropped: Medium, AtRisk: Medium, Note: Info},
 	Reasons:  []string{"NOMEM"},
 	Needs:    []Need{{driverStats}},
-	Wants:    append([]probe.Handle{minFree, linkPackets, devPackets}, adapterFacts...),
+	Wants:    append([]probe.Handle{minFree, memTotal, linkPackets, devPackets}, adapterFacts...),
 	Check:    checkAllocation,
 	Seen:     []string{"ethtool-S/tr_e1000e_eth1_hiboma_grep.txt"},
 
@@ -137,13 +137,25 @@ func checkAllocation(c *Case) (found []Finding) {
 		f.Severity = n.severity()
 		f.Message += fmt.Sprintf(": %s is %v (vm.min_free_kbytes is %v)", n.title(), n.n, free)
 		f.Evidence = append(f.Evidence, free.Evidence())
-		f.Steps = []Step{
-			raise("vm.min_free_kbytes", free, 131072,
-				"let the kernel hold back more memory for those who cannot wait",
-				"no program can use it; far too much of it (5 % of the memory) makes the machine run out"),
-			{Text: "find what uses up the memory: MemAvailable of /proc/meminfo, and who grows"},
-		}
+		f.Steps = []Step{{Text: "find what uses up the memory: MemAvailable of /proc/meminfo, and who grows"}, largerReserve(c, free, 131072)}
 		found = append(found, f)
 	}
 	return found
+}
+
+// largerReserve is the step that lets the kernel hold back more memory, at least so many KiB, and no more of the
+// machine's than it can spare: a command only where that is known.
+func largerReserve(c *Case, present probe.Fact[int64], least int64) Step {
+	const (
+		key   = "vm.min_free_kbytes"
+		text  = "let the kernel hold back more memory for those who cannot wait"
+		price = "no program can use it; far too much of it (5 % of the memory) makes the machine run out"
+	)
+	now, _ := present.Get()
+	memory, known := memTotal.In(c).Get()
+	value := min(max(least, 2*now), int64(memory/50))
+	if present.State != probe.Known || !known || value <= now {
+		return Step{Text: text + ": " + key + ", 2 % of the memory at most", Price: price}
+	}
+	return set(key, present, value, text, price)
 }

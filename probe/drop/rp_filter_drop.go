@@ -12,6 +12,16 @@ import (
 
 var reversePathDrops = kernel.Netstat.Counter("TcpExt", "IPReversePathFilter")
 
+// What comes from another network on the same wire, such as the questions of DHCP, is dropped here too.
+var (
+	strangerShare = Limit{
+		Name: "share", Default: 1e-3, Unit: "of what arrived", Source: "judgement: the noise of DHCP and multicast is below it",
+	}
+	strangerRate = Limit{
+		Name: "rate", Default: 1, Unit: "a second", Source: "judgement: so is a question each second",
+	}
+)
+
 var _ = add(Rule{
 	ID:       "FD501",
 	Name:     "rp-filter-drop",
@@ -20,6 +30,7 @@ var _ = add(Rule{
 	Scope:    Netns,
 	Severity: map[Kind]Severity{Dropping: High, Dropped: Medium, Note: Info},
 	Reasons:  []string{"IP_RPFILTER"},
+	Limits:   []Limit{strangerShare, strangerRate},
 	Needs:    []Need{{reversePathDrops}},
 	Wants:    []probe.Handle{ipReceived, kernel.ReversePath, kernel.Messages},
 	Check:    checkReversePath,
@@ -32,7 +43,8 @@ so a zero for the interface does nothing while all is 1.
 
 TcpExt IPReversePathFilter counts it, and nothing else does: no counter of the interface, none
 of IP. A ping proves little, for its source is mostly one that has a way back. A few of them
-are the noise of DHCP and multicast. With log_martians the kernel log names the sources and
+are the noise of DHCP and multicast, so it is a note unless it is more than a share of what arrived, or more
+than a rate. With log_martians the kernel log names the sources and
 the interface, a few times a second at most. The share is of all packets that IP received.
 Linux 2.6.32 drops in the same way, and counts nowhere.
 
@@ -162,6 +174,13 @@ func checkReversePath(c *Case) []Finding {
 		return nil
 	}
 	loss.Exact = true
+	share, known := loss.Ratio()
+	if rate, dated := loss.PerSecond(); known && share <= c.Limit(strangerShare) && dated && rate <= c.Limit(strangerRate) {
+		if kind == Dropped {
+			return nil
+		}
+		kind = Note
+	}
 	values, _ := modes.Get()
 	strict := kernel.Strict(values)
 	f := Finding{
@@ -182,7 +201,9 @@ func checkReversePath(c *Case) []Finding {
 		f.Subject = device
 		f.Evidence = append(f.Evidence, log.Part("", "", m.Text))
 	}
-	f.Steps = reversePathSteps(values, strict)
+	if kind != Note {
+		f.Steps = reversePathSteps(values, strict)
+	}
 	return []Finding{f}
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 var (
-	wmemMax     = kernel.Sysctl("net.core.wmem_max")
-	wmemDefault = kernel.Sysctl("net.core.wmem_default")
+	wmemMax     = kernel.Shared(kernel.Sysctl("net.core.wmem_max"))
+	wmemDefault = kernel.Shared(kernel.Sysctl("net.core.wmem_default"))
 )
 
 var smallBuffer = Limit{

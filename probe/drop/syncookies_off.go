@@ -24,7 +24,8 @@ keep all clients out. At 2 every SYN is answered with a cookie.
 
 net.ipv4.tcp_max_syn_backlog matters only at 0: then SYNs of clients that are not known from
 before are dropped when three quarters of it are half-open at one listener. With cookies on it limits
-nothing, whatever tuning guides say; the SYN queue of a listener is as long as its backlog.
+nothing since 4.4, whatever tuning guides say; the SYN queue of a listener is as long as its backlog. Before, it was
+no longer than tcp_max_syn_backlog either.
 
 Source: https://docs.kernel.org/networking/ip-sysctl.html; net/ipv4/tcp_input.c, tcp_conn_request.
 

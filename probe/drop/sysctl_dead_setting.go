@@ -22,8 +22,8 @@ var _ = add(Rule{
 	Check:    checkDeadSetting,
 
 	Doc: `
-"sysctl --system" and systemd-sysctl skip a key that /proc/sys does not have, without a word and with
-exit code 0. So a line that was right on an older kernel, or never was, does nothing, and who reads the
+"sysctl --system" and systemd-sysctl skip a key that /proc/sys does not have, with exit code 0; the first without a
+word, the other with a warning in the journal. So a line that was right on an older kernel, or never was, does nothing, and who reads the
 file believes that it does. What it was for is missing: net.ipv4.netfilter.ip_conntrack_max does not
 raise the conntrack table of a kernel that calls it net.netfilter.nf_conntrack_max.
 

@@ -34,7 +34,7 @@ are kept small, what came out of order is thrown away, and transfers become slow
 segment that needs memory is dropped, and a connection that was closed with data still to send is
 reset.
 
-TCPMemoryPressures counts how often pressure began, TCPMemoryPressuresChrono (since 4.15) the
+TCPMemoryPressures counts how often pressure began, TCPMemoryPressuresChrono (since 4.13) the
 milliseconds of it, when it ends. Where there was pressure, the segments that no socket had room
 for, TCPRcvQDrop and TCPOFODrop, are taken to be lost by it, and TCPAbortOnMemory too; without it
 they are told by tcp-receive-queue-drop. How many pages are held stands behind mem in the row TCP of

@@ -58,12 +58,12 @@ var _ = add(Rule{
 	Doc: `
 TCP promises a sender no more than it has room for, so a segment that finds none is rare: it takes
 many small segments, which cost more memory than they carry, or a sender that does not keep to the
-window. TCPRcvQDrop (since 4.20; before, RcvPruned) counts those that the receive queue did not
+window. TCPRcvQDrop (since 4.19; before, RcvPruned) counts those that the receive queue did not
 take, TCPOFODrop those that came out of order. TCPBacklogDrop counts those that came while the
 application was inside a call on the socket, when what the socket may hold apart was full. The
 sender sends them again later, so nothing is missing in the end, but transfers are slow.
 
-TCPZeroWindowDrop (since 4.20) is a note: while an application does not read, its peer asks now and
+TCPZeroWindowDrop (since 4.19) is a note: while an application does not read, its peer asks now and
 then with a byte whether it still does not. So are PruneCalled and TCPRcvCollapsed, where memory is
 put to better use and nothing is lost. What tcp-memory has explained is taken away. The share is of
 InSegs.
@@ -174,7 +174,7 @@ func tcpQueueHandles() (need Need) {
 	return append(need, rcvPruned)
 }
 
-// tcpQueues returns the counters. Kernels before 4.20 have RcvPruned for TCPRcvQDrop; those
+// tcpQueues returns the counters. Kernels before 4.19 have RcvPruned for TCPRcvQDrop; those
 // after it count the same segment twice.
 func tcpQueues(c *Case) (all []tcpQueue) {
 	pruned := rcvPruned.In(c)

@@ -54,7 +54,7 @@ tell that one is missing (fast retransmit), or when a timer has run out. Somethi
 it, in either direction, or the peer did. No counter of this host says where, so this is at-risk and
 never a loss of this host.
 
-RetransSegs counts segments that were sent again, and OutSegs all; SYNs that were sent again are
+RetransSegs counts segments that were sent again, and OutSegs those that were sent for the first time; SYNs that were sent again are
 taken away (TCPSynRetrans), for scans and dead addresses make many, and so is what a queue of this
 host dropped. Some in a thousand are ordinary on the internet. TCPTimeouts counts timers that ran
 out.
@@ -188,7 +188,7 @@ func checkRetransmission(c *Case) []Finding {
 	all, _ := sent.Get()
 	// A SYN that is sent again after its timer ran out counts there too.
 	n := segments.Minus(opening)
-	local, _ := qdiscDropped.Sum(c).Get()
+	local, _ := droppedByQueues(c)
 	n = n.Minus(local)
 	timers = timers.Minus(opening)
 	if n.Delta == 0 || all.Delta == 0 {

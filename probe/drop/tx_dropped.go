@@ -39,8 +39,8 @@ has too many fragments, or that came while its ring was full and the queue was n
 veth drops what the other end does not take: its MTU is smaller, or its backlog is full. An
 interface without a qdisc has no other place to drop. All this is tx_dropped; what the qdisc drops is not in
 it. What is sent to a tap or a tun waits there, as many packets as its txqueuelen says, until a program
-reads it: a virtual machine, or a VPN. More is dropped: the guest or the program is too slow. Of other
-interfaces made of software the one below says it, for they count its drops once more. A packet that was dropped was never sent, so it is not in tx_packets: the share is of
+reads it: a virtual machine, or a VPN. More is dropped: the guest or the program is too slow. Bonds,
+VLANs and bridges count the drops of the one below once more; WireGuard and other tunnels are not looked at. A packet that was dropped was never sent, so it is not in tx_packets: the share is of
 both.
 
 By hand: "ip -s -s link show dev eth0"; "ethtool -S eth0", where the driver says more.`,

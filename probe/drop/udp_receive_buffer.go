@@ -12,8 +12,8 @@ var (
 	udpInDatagrams  = udp("InDatagrams")
 	udpInErrors     = udp("InErrors")
 	udpRcvbufErrors = udp("RcvbufErrors")
-	rmemMax         = kernel.Sysctl("net.core.rmem_max")
-	rmemDefault     = kernel.Sysctl("net.core.rmem_default")
+	rmemMax         = kernel.Shared(kernel.Sysctl("net.core.rmem_max"))
+	rmemDefault     = kernel.Shared(kernel.Sysctl("net.core.rmem_default"))
 )
 
 var _ = add(Rule{

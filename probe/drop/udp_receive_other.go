@@ -83,13 +83,13 @@ Udp: 1000 0 0 0 0
 Udp: InDatagrams NoPorts InErrors RcvbufErrors SndbufErrors
 Udp: 2000 0 500 0 0
 -- /proc/net/sockstat --
-UDP: inuse 7 mem 1151605
+UDP: inuse 7 mem 575803
 -- /proc/sys/net/ipv4/udp_mem --
 575802	767736	1151604
 `,
 		Outcome: Found,
 		Want: []string{"low dropping: datagrams were dropped, though buffers had room: 500 since boot, 500 of them in 10.0 s; " +
-			"this kernel does not count bad checksums apart, nor net.ipv4.udp_mem, which is full; they hold 1151605 of 1151604 pages now"},
+			"this kernel does not count bad checksums apart, nor net.ipv4.udp_mem, which is full; they hold 575803 of 575802 pages now"},
 	}},
 })
 
@@ -125,7 +125,7 @@ func checkUDPOther(c *Case) []Finding {
 	pages, limits := udpPages.In(c), udpMem.In(c)
 	most, limited := limits.Get()
 	now, _ := pages.Get()
-	full := limited && most.Max > 0 && float64(now) >= c.Limit(socketMemoryNear)*float64(most.Max)
+	full := limited && most.Min > 0 && float64(now) >= c.Limit(socketMemoryNear)*float64(most.Min)
 	sums, memory := udpInCsumErrors.in(c)[0].State, udpMemErrors.in(c)[0].State
 	switch {
 	case sums == probe.Absent && full:

@@ -107,7 +107,9 @@ Udp: 90000000 700
 
 func checkUDPSendBuffer(c *Case) []Finding {
 	rows, sent := udpSndbufErrors.in(c), udpOutDatagrams.in(c).sum()
-	queues, most, usual := qdiscDropped.Sum(c), wmemMax.In(c), wmemDefault.In(c)
+	most, usual := wmemMax.In(c), wmemDefault.In(c)
+	dropped, queues := droppedByQueues(c)
+	known := qdiscDropped.State(c) == probe.Known
 	var n probe.Counter
 	for _, f := range rows {
 		n = n.Plus(c.Unclaimed(f))
@@ -120,14 +122,13 @@ func checkUDPSendBuffer(c *Case) []Finding {
 		Kind:     kind,
 		Message:  fmt.Sprintf("datagrams were not sent: %v", n),
 		Loss:     loss,
-		Evidence: append(rows.evidence(), probe.Because(queues, most, usual)...),
+		Evidence: slices.Concat(rows.evidence(), queues, probe.Because(most, usual)),
 	}
 	for i, discards := range []probe.Cell{ipOutDiscards, ip6OutDiscards} {
 		if of, _ := rows[i].Get(); of.Total > 0 {
 			f.Claims = append(f.Claims, Claim{discards.Source(), of})
 		}
 	}
-	dropped, known := queues.Get()
 	wait := Step{Text: "let the application wait until its socket can be written to, or send less at once"}
 	if known && (dropped.Delta == 0 && dropped.Over > 0 && kind != Dropped || dropped.Total == 0) {
 		if !kernel.OwnNetns(c) {

@@ -91,7 +91,7 @@ var abouts = []About{
 	{"net/ipv4/tcp_wmem",
 		"Of one TCP socket, in bytes: the least that a send buffer is, what it begins with, and the most that it grows to by itself.", "4096 16384 and up to 4 MiB, by memory.", ""},
 	{"net/ipv4/udp_mem",
-		"Of all UDP sockets together, in pages of 4 KiB, as net.ipv4.tcp_mem. What is beyond the limit is dropped, and counted as MemErrors.", "By memory.", "It is in pages, not in bytes."},
+		"Of all UDP sockets together, in pages of 4 KiB, three numbers. What is beyond the first is dropped, and counted as MemErrors.", "By memory.", "It is in pages, not in bytes, and the line is the first number, not the last."},
 	{"net/ipv4/udp_rmem_min", "What a UDP socket may hold even under pressure, in bytes.", "4096.", "It is no receive buffer's size: rmem_default and SO_RCVBUF are."},
 	{"net/ipv4/tcp_abort_on_overflow",
 		"1: a finished handshake that finds the accept queue full is answered with a RST. 0: it is dropped, and the client tries again.", "0.",
