@@ -61,7 +61,7 @@ func acceptQueue(count, of uint64) drop.Finding {
 		}, {
 			Text:    "give listen(2) a longer backlog; where it is above net.core.somaxconn raise that too, and restart the listener",
 			Command: "sysctl -w net.core.somaxconn=4096", Sysctl: "net.core.somaxconn", Value: "4096", Present: "128",
-			Persist: "/etc/sysctl.d/99-zz-fleetdrop.conf: net.core.somaxconn = 4096", Undo: "sysctl -w net.core.somaxconn=128",
+			Persist: "/etc/sysctl.d/zz-fleetdrop.conf: net.core.somaxconn = 4096", Undo: "sysctl -w net.core.somaxconn=128",
 			Price: "it helps in bursts; where the queue is always full, clients only wait longer",
 		}},
 	}

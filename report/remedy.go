@@ -32,13 +32,13 @@ func WriteRemedy(dir string, r *Report) error {
 	out := bufio.NewWriter(readme)
 	fmt.Fprintf(out, `# Remedies of the run %s
 
-For review. Nothing was applied, on no host. Each folder is one host: 99-zz-fleetdrop.conf is what would go to
+For review. Nothing was applied, on no host. Each folder is one host: zz-fleetdrop.conf is what would go to
 /etc/sysctl.d, playbook.yml would bring it there. See first what it would change:
 
     ansible-playbook -i HOSTS --check --diff hosts/NAME/playbook.yml
 
 A setting that is not a comment is the first step of its finding, the cheapest; those in comments are other ways.
-To take it back: remove /etc/sysctl.d/99-zz-fleetdrop.conf, and run what stands behind "undo".
+To take it back: remove /etc/sysctl.d/zz-fleetdrop.conf, and run what stands behind "undo".
 `, inline(r.Run.ID))
 	for h, unread := range r.Each {
 		if err = unread; err != nil {
@@ -156,7 +156,7 @@ func (p *plan) write(dir, run string, readme *bufio.Writer) error {
 		return err
 	}
 	if len(p.settings) > 0 {
-		if err := os.WriteFile(filepath.Join(dir, "99-zz-fleetdrop.conf"), []byte(p.dropIn(run)), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "zz-fleetdrop.conf"), []byte(p.dropIn(run)), 0o644); err != nil {
 			return err
 		}
 	}
@@ -229,8 +229,8 @@ func (p *plan) playbook(run string) string {
 	if p.sets() {
 		b.WriteString(`    - name: settings for this boot and the next
       ansible.builtin.copy:
-        src: 99-zz-fleetdrop.conf
-        dest: /etc/sysctl.d/99-zz-fleetdrop.conf
+        src: zz-fleetdrop.conf
+        dest: /etc/sysctl.d/zz-fleetdrop.conf
         owner: root
         group: root
         mode: "0644"
@@ -248,7 +248,7 @@ func (p *plan) playbook(run string) string {
 		b.WriteString(`  handlers:
     - name: load the settings
       ansible.builtin.command:
-        argv: [sysctl, -p, /etc/sysctl.d/99-zz-fleetdrop.conf]
+        argv: [sysctl, -p, /etc/sysctl.d/zz-fleetdrop.conf]
 `)
 	}
 	return b.String()

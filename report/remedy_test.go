@@ -32,7 +32,7 @@ func remedies(t *testing.T, r *Report) map[string]string {
 		text, err := os.ReadFile(path)
 		name, _ := filepath.Rel(dir, path)
 		files[name] = string(text)
-		if filepath.Base(path) == "99-zz-fleetdrop.conf" {
+		if filepath.Base(path) == "zz-fleetdrop.conf" {
 			dryRun(t, path)
 		}
 		return err
@@ -78,7 +78,7 @@ func TestRemedy(t *testing.T) {
 		}
 	}
 	files := remedies(t, New(testHead(), Rules(testRules), []Host{host}, Gates{}))
-	conf, play, readme := files["hosts/web-17/99-zz-fleetdrop.conf"], files["hosts/web-17/playbook.yml"], files["README.md"]
+	conf, play, readme := files["hosts/web-17/zz-fleetdrop.conf"], files["hosts/web-17/playbook.yml"], files["README.md"]
 	var active []string
 	for line := range strings.Lines(conf) {
 		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {

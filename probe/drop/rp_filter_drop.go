@@ -243,6 +243,12 @@ func reversePathSteps(modes probe.Values, strict []string) []Step {
 		}
 		return steps
 	}
+	if now == "0" || now == "" {
+		return append(steps, Step{
+			Text:  "take what has a way back by any interface: rp_filter 2, loose mode, for each interface that has 1; not for conf.all, which would switch the filter on for those that have none",
+			Price: price,
+		})
+	}
 	return append(steps, change("net.ipv4.conf.all.rp_filter", now, "2",
 		"take what has a way back by any interface: loose mode, which the larger value makes of the strict one", price))
 }

@@ -2,6 +2,7 @@ package drop
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fleetdrop/fleetdrop/probe"
@@ -243,7 +244,10 @@ func checkSYNQueue(c *Case) []Finding {
 		f.Steps = synQueueSteps(cookies, limit, 0)
 		return []Finding{f}
 	}
-	if f.Kind, f.Loss = c.Lost(n, arrived, SYNs); f.Kind != "" {
+	var older []Finding // what was lost before, if nothing else shows
+	if kind, loss := c.Lost(n, arrived, SYNs); kind != "" {
+		f := f
+		f.Kind, f.Loss, f.Evidence = kind, loss, slices.Clone(f.Evidence)
 		f.Message = fmt.Sprintf("the SYN queue overflowed: %v (net.ipv4.tcp_syncookies is %v)", n, cookies)
 		f.Claims = []Claim{{listenDrops.Source(), n}, {reqQFullDrop.Source(), n}}
 		var backlog uint64
@@ -251,7 +255,10 @@ func checkSYNQueue(c *Case) []Finding {
 			backlog = max(backlog, l.backlog)
 		}
 		f.Steps = synQueueSteps(cookies, limit, backlog)
-		return []Finding{f}
+		older = []Finding{f}
+		if kind == Dropping {
+			return older
+		}
 	}
 
 	off, offKnown := cookies.Get()
@@ -261,7 +268,7 @@ func checkSYNQueue(c *Case) []Finding {
 		waiting = max(waiting, before)
 	}
 	if !offKnown || off != 0 || !lineKnown {
-		return nil
+		return older
 	}
 	rest := c.Unclaimed(drops).Minus(c.Unclaimed(overflows)).Minus(n)
 	if opened {
@@ -269,7 +276,7 @@ func checkSYNQueue(c *Case) []Finding {
 	}
 	// How many are half-open is known of the samples only, and not of before.
 	if f.Kind, f.Loss = c.Lost(rest, arrived, SYNs); f.Kind != Dropping {
-		return nil
+		return older
 	}
 	f.Evidence = append(f.Evidence, probe.Because(most, halfOpen)...)
 	if waitingKnown && waiting > line-line>>2 {
@@ -279,7 +286,7 @@ func checkSYNQueue(c *Case) []Finding {
 		// A burst between the samples is over in the second one, and nothing else is left that drops SYNs.
 		ways := outNoRoutes.In(c)
 		if gone, known := ways.Get(); !known || gone.Delta >= rest.Delta {
-			return nil
+			return older
 		}
 		f.Severity = Medium
 		f.Evidence = append(f.Evidence, probe.Because(ways)...)

@@ -218,11 +218,11 @@ func persistSteps(path string, now, then int64) []Step {
 	key := sysctl.Dotted(path)
 	was := strconv.FormatInt(now, 10)
 	keep := Step{
-		Text:    fmt.Sprintf("if the present value is the right one, write \"%s = %d\" into /etc/sysctl.d/99-zz-fleetdrop.conf, which is applied last", key, now),
+		Text:    fmt.Sprintf("if the present value is the right one, write \"%s = %d\" into /etc/sysctl.d/zz-fleetdrop.conf, which is applied after what has a number, or change it where it stands", key, now),
 		Sysctl:  key,
 		Value:   was,
 		Present: was,
-		Persist: fmt.Sprintf("/etc/sysctl.d/99-zz-fleetdrop.conf: %s = %d", key, now),
+		Persist: fmt.Sprintf("/etc/sysctl.d/zz-fleetdrop.conf: %s = %d", key, now),
 		Price:   "none: nothing changes now",
 	}
 	take := change(key, was, strconv.FormatInt(then, 10), "if what will be is the right one, set it now, and see what it does while somebody looks", "what the present value was good for ends now")

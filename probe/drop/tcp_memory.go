@@ -127,8 +127,9 @@ func checkTCPMemory(c *Case) []Finding {
 	began, _ := pressures.Get()
 	most, limited := limits.Get()
 	now, known := pages.Get()
+	limited = limited && known
 	over := limited && most.Max > 0 && now > uint64(max(most.Default, 0))
-	if began.Delta == 0 && !over {
+	if held, _ := lasted.Get(); began.Delta == 0 && held.Delta == 0 && !over {
 		return nil
 	}
 	f := Finding{
