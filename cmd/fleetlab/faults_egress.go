@@ -77,9 +77,14 @@ func sends(h *host, family, count int, sizes []int, rule string, prepare func() 
 	if err := prepare(); err != nil {
 		return nil, err
 	}
+	return inTurn(h.ns, to, reader, count, sizes, rule), nil
+}
+
+// inTurn sends datagrams of each of these sizes in turn, which that socket reads, and what it does not get is lost.
+func inTurn(from netns, to netip.AddrPort, reader *socket, count int, sizes []int, rule string) provoke {
 	return func(context.Context) ([]toll, error) {
 		reader.drain()
-		sender, err := udpClient(h.ns, to.Addr())
+		sender, err := udpClient(from, to.Addr())
 		if err != nil {
 			return nil, err
 		}
@@ -90,7 +95,7 @@ func sends(h *host, family, count int, sizes []int, rule string, prepare func() 
 			}
 		}
 		return []toll{{Rule: rule, Sent: count, Lost: count - settled(reader), Unit: "datagrams", Exact: true}}, nil
-	}, nil
+	}
 }
 
 // slowly sends by a token bucket that holds 10,000 bytes and lets 1 Mbit out in a second.

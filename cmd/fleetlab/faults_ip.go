@@ -210,32 +210,38 @@ func noRoute(h *host, family int) (provoke, error) {
 	}, nil
 }
 
-// mtuRouter makes the host a router, from a stranger to the peer's end of the second link.
-func mtuRouter(h *host) (provoke, error) {
-	err := errors.Join(
-		h.secondLink(),
-		h.ns.sysctl("net.ipv4.ip_forward=1"),
-		h.ns.ip("link set eth1 mtu 1000", knownStranger),
-	)
+// router lets the host forward what a stranger sends by the first link to the peer's end of the second one, where
+// the socket that is returned reads it, at that address.
+func router(h *host) (*socket, netip.AddrPort, error) {
+	err := errors.Join(h.secondLink(), h.ns.sysctl("net.ipv4.ip_forward=1"), h.ns.ip(knownStranger))
 	if err != nil {
-		return nil, err
+		return nil, netip.AddrPort{}, err
 	}
-	port := uint16(9000 + h.number)
-	reader, err := udpServer(h.peer(), 4, port, plenty)
+	to := netip.AddrPortFrom(h.secondPeer(4), uint16(9000+h.number))
+	reader, err := udpServer(h.peer(), 4, to.Port(), plenty)
 	if err != nil {
-		return nil, err
+		return nil, to, err
 	}
 	h.onClose(reader.close)
-	src, dst := strangerAddr, h.secondPeer(4)
-	if err := heard(h.ns, netip.AddrPortFrom(dst, port), reader); err != nil {
+	return reader, to, heard(h.ns, to, reader) // so the neighbour is known
+}
+
+// mtuRouter has a second link that takes no more than 1,000 bytes.
+func mtuRouter(h *host) (provoke, error) {
+	reader, to, err := router(h)
+	if err == nil {
+		err = h.ns.ip("link set eth1 mtu 1000")
+	}
+	if err != nil {
 		return nil, err
 	}
+	src, dst := strangerAddr, to.Addr()
 	return func(context.Context) ([]toll, error) {
 		reader.drain()
 		const count, dontFragment = 4000, 0x4000
 		var pair [][]byte
 		for _, size := range []int{100, 1400} {
-			pair = append(pair, h.framed(ipv4(src, dst, protoUDP, 0, dontFragment, udp(src, dst, 5000, port, make([]byte, size), false))))
+			pair = append(pair, h.framed(ipv4(src, dst, protoUDP, 0, dontFragment, udp(src, dst, 5000, to.Port(), make([]byte, size), false))))
 		}
 		if err := h.sendFrames(slices.Repeat(pair, count/2)...); err != nil {
 			return nil, err

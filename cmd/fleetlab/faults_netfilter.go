@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -122,20 +121,11 @@ func netfilterFaults() []fault {
 
 // nftForward makes the host a router that drops what is longer than 1,000 bytes.
 func nftForward(h *host) (provoke, error) {
-	err := errors.Join(h.secondLink(), h.ns.sysctl("net.ipv4.ip_forward=1"), h.ns.ip(knownStranger))
+	reader, to, err := router(h)
 	if err != nil {
 		return nil, err
 	}
-	port := uint16(9000 + h.number)
-	reader, err := udpServer(h.peer(), 4, port, plenty)
-	if err != nil {
-		return nil, err
-	}
-	h.onClose(reader.close)
-	src, dst := strangerAddr, h.secondPeer(4)
-	if err := heard(h.ns, netip.AddrPortFrom(dst, port), reader); err != nil {
-		return nil, err
-	}
+	src, dst := strangerAddr, to.Addr()
 	const rules = `add table inet lab; add chain inet lab way { type filter hook forward priority 0; }; add rule inet lab way meta length > 1000 drop`
 	if _, err := h.ns.output(rules, "nft", "-f", "-"); err != nil {
 		return nil, err
@@ -145,7 +135,7 @@ func nftForward(h *host) (provoke, error) {
 		const count = 4000
 		var pair [][]byte
 		for _, size := range []int{100, 1200} {
-			pair = append(pair, h.framed(packet(src, dst, protoUDP, udp(src, dst, 5000, port, make([]byte, size), false))))
+			pair = append(pair, h.framed(packet(src, dst, protoUDP, udp(src, dst, 5000, to.Port(), make([]byte, size), false))))
 		}
 		if err := h.sendFrames(slices.Repeat(pair, count/2)...); err != nil {
 			return nil, err
@@ -179,21 +169,7 @@ func tcFilter(h *host) (provoke, error) {
 	if err := heard(h.peer(), to, reader); err != nil {
 		return nil, err
 	}
-	return func(context.Context) ([]toll, error) {
-		reader.drain()
-		sender, err := udpClient(h.peer(), to.Addr())
-		if err != nil {
-			return nil, err
-		}
-		defer sender.close()
-		const count = 2000
-		for i := range count {
-			if _, err := sender.sendTo(to, make([]byte, 100+i%2*900)); err != nil {
-				return nil, err
-			}
-		}
-		return []toll{{Rule: "FD406", Sent: count, Lost: count - settled(reader), Unit: "datagrams", Exact: true}}, nil
-	}, nil
+	return inTurn(h.peer(), to, reader, 2000, []int{100, 1000}, "FD406"), nil
 }
 
 // dropsAll makes a rule, and sends datagrams that it drops, and others to another port.

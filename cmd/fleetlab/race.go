@@ -22,25 +22,14 @@ func conntrackRace(h *host) (provoke, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(
-		h.secondLink(),
-		h.ns.sysctl("net.ipv4.ip_forward=1"),
-		h.ns.ip(knownStranger),
-		h.ns.words("iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE"),
-	)
+	reader, to, err := router(h)
+	if err == nil {
+		err = h.ns.words("iptables -t nat -A POSTROUTING -o eth1 -j MASQUERADE")
+	}
 	if err != nil {
 		return nil, err
 	}
-	port := uint16(9000 + h.number)
-	reader, err := udpServer(h.peer(), 4, port, plenty)
-	if err != nil {
-		return nil, err
-	}
-	h.onClose(reader.close)
-	dst := h.secondPeer(4)
-	if err := heard(h.ns, netip.AddrPortFrom(dst, port), reader); err != nil {
-		return nil, err
-	}
+	dst, port := to.Addr(), to.Port()
 	var wires [2]*wire
 	for i := range wires {
 		if wires[i], err = openWire(h.peer(), etherLocal); err != nil {
