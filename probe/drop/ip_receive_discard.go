@@ -42,7 +42,7 @@ const (
 	strayWhy   = "they were for an address that this host does not have, or that it does not forward to"
 	strayStep  = `see who sends them: "tcpdump -ni any" on the host; a service address that has moved, or was never added here, ` +
 		`and broadcasts of another subnet look the same`
-	protoWhy  = "nothing here takes their protocol of IP"
+	protoWhy  = "nothing on this host handles their IP protocol, such as ESP, GRE or SCTP"
 	protoStep = `"tcpdump -ni any 'not udp and not tcp and not icmp and not icmp6'" on the host shows the protocol: the module of a tunnel, of IPsec or of SCTP is not loaded, ` +
 		`or they are not for this host`
 	headerWhy  = "a header was wrong, or a packet to be forwarded had lived too long"
@@ -121,6 +121,18 @@ Ip: 296 0 150 0
 `,
 		Outcome: Found,
 		Want:    []string{"low dropping: Ip InAddrErrors: 150 since boot, 150 of them in 0.9 s: they were for an address that this host does not have, or that it does not forward to"},
+	}, {
+		Name: "ESP for a host whose IPsec is not loaded",
+		Capture: `
+-- first /proc/net/snmp --
+Ip: InReceives InHdrErrors InAddrErrors InUnknownProtos InDiscards
+Ip: 1000 0 0 0 0
+-- /proc/net/snmp --
+Ip: InReceives InHdrErrors InAddrErrors InUnknownProtos InDiscards
+Ip: 3000 0 0 300 0
+`,
+		Outcome: Found,
+		Want:    []string{"low dropping: Ip InUnknownProtos: 300 since boot, 300 of them in 10.0 s: nothing on this host handles their IP protocol, such as ESP, GRE or SCTP"},
 	}, {
 		Name: "no memory, and IPv6 that is switched off",
 		Capture: `
